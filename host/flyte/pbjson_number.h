@@ -1,0 +1,26 @@
+/* The parts of pbjson_parse.c that do not write: single numbers, and the text before it is parsed.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "flyte/message_path.h"
+
+static inline struct str pbjson_text(const json_t *string)
+{
+	return (struct str){json_string_value(string), json_string_length(string)};
+}
+
+/* The error that `v` is not what was wanted; returns ERR_INVALID. */
+int pbjson_unexpected(const struct path_frame *f,
+		      const char *wanted,
+		      const json_t *v,
+		      struct error *err);
+
+/* The value of f->field, a number, boolean or enum: the bits as the wire carries them. */
+int pbjson_number(const struct path_frame *f, const json_t *v, uint64_t *ret, struct error *err);
+
+/* jansson's integers have 63 bits and no -0. Appends the text to `out` with each token that it
+ * would refuse or change made a real number, which fields of type double read as they should;
+ * appends nothing when there is none. */
+void pbjson_rewrite_numbers(struct str text, struct buf *out);

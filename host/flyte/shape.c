@@ -1,0 +1,169 @@
+#include "flyte/shape.h"
+
+#define REFS_MAX 32 /* references that lead to references */
+
+/* ---- schemas --------------------------------------------------------------------------------- */
+
+static const StructValue *struct_get(const Struct *s, struct str key)
+{
+	for (size_t i = 0; s && i < s->n_fields; i++)
+		if (str_is(key, s->fields[i]->key))
+			return s->fields[i]->value;
+	return NULL;
+}
+
+static const Struct *as_object(const StructValue *v)
+{
+	return v && v->kind_case == STRUCT_(STRUCT_VALUE) ? v->struct_value : NULL;
+}
+
+const StructValue *schema_get(const Struct *schema, const char *name)
+{
+	return struct_get(schema, str_of(name));
+}
+
+const Struct *schema_object(const Struct *schema, const char *name)
+{
+	return as_object(schema_get(schema, name));
+}
+
+const Google__Protobuf__ListValue *schema_list(const Struct *schema, const char *name)
+{
+	const StructValue *v = schema_get(schema, name);
+
+	return v && v->kind_case == STRUCT_(LIST_VALUE) ? v->list_value : NULL;
+}
+
+const char *schema_string(const Struct *schema, const char *name)
+{
+	const StructValue *v = schema_get(schema, name);
+
+	return v && v->kind_case == STRUCT_(STRING_VALUE) ? v->string_value : NULL;
+}
+
+bool schema_allows(const Struct *schema, const char *json_type)
+{
+	const char *one = schema_string(schema, "type");
+	const Google__Protobuf__ListValue *several = schema_list(schema, "type");
+
+	if (one)
+		return streq(one, json_type);
+	for (size_t i = 0; several && i < several->n_values; i++)
+		if (several->values[i]->kind_case == STRUCT_(STRING_VALUE) &&
+		    streq(several->values[i]->string_value, json_type))
+			return true;
+	return !several;
+}
+
+const Google__Protobuf__ListValue *schema_choices(const Struct *schema, bool *ret_all)
+{
+	const Google__Protobuf__ListValue *list = schema_list(schema, "anyOf");
+
+	*ret_all = false;
+	if (!list)
+		list = schema_list(schema, "oneOf");
+	if (!list) {
+		list = schema_list(schema, "allOf");
+		*ret_all = list != NULL;
+	}
+	return list;
+}
+
+/* "#/definitions/Inner" inside the root; NULL when it leads nowhere. */
+static const Struct *resolve(const Struct *root, const char *ref)
+{
+	const Struct *in = root;
+
+	if (streq(ref, "#"))
+		return root;
+	if (strncmp(ref, "#/", 2) != 0)
+		return NULL;
+	for (const char *at = ref + 2, *end; in && *at; at = *end ? end + 1 : end) {
+		end = strchrnul(at, '/');
+		in = as_object(struct_get(in, (struct str){at, (size_t)(end - at)}));
+	}
+	return in;
+}
+
+/* A reference that leads nowhere, or round in circles, declares nothing. */
+static const Struct *follow_refs(const Struct *root, const Struct *schema)
+{
+	const char *ref;
+
+	for (int i = 0; i < REFS_MAX; i++) {
+		ref = schema_string(schema, "$ref");
+		if (!ref)
+			return schema;
+		schema = resolve(root, ref);
+	}
+	return NULL;
+}
+
+/* ---- shapes ---------------------------------------------------------------------------------- */
+
+struct shape shape_other(const struct shape *s, const StructValue *schema)
+{
+	return (struct shape){.schema = follow_refs(s->root, as_object(schema)), .root = s->root};
+}
+
+static bool has_fields(const LiteralType *t)
+{
+	return t->structure && t->structure->n_dataclass_type > 0;
+}
+
+struct shape shape_of(const LiteralType *type)
+{
+	struct shape s = {.type = type};
+
+	if (!type_is_simple(type, SIMPLE_(STRUCT)))
+		return s;
+	s.root = type->metadata;
+	s.schema = follow_refs(s.root, type->metadata);
+	if (!has_fields(type))
+		s.type = NULL;
+	return s;
+}
+
+struct shape shape_item(const struct shape *s)
+{
+	if (!s->type)
+		return shape_other(s, schema_get(s->schema, "items"));
+	return s->type->type_case == TYPE_(COLLECTION_TYPE) ? shape_of(s->type->collection_type)
+							    : (struct shape){.type = NULL};
+}
+
+static bool typed_field(const LiteralType *t, struct str key, struct shape *ret)
+{
+	const Flyteidl__Core__TypeStructure *f = t->structure;
+
+	*ret = (struct shape){.type = NULL};
+	if (t->type_case == TYPE_(MAP_VALUE_TYPE)) {
+		*ret = shape_of(t->map_value_type);
+		return true;
+	}
+	for (size_t i = 0; f && i < f->n_dataclass_type; i++) {
+		if (str_is(key, f->dataclass_type[i]->key)) {
+			*ret = shape_of(f->dataclass_type[i]->value);
+			return true;
+		}
+	}
+	return false;
+}
+
+bool shape_field(const struct shape *s, struct str key, struct shape *ret)
+{
+	const StructValue *v;
+
+	if (s->type)
+		return typed_field(s->type, key, ret);
+	v = struct_get(schema_object(s->schema, "properties"), key);
+	*ret = shape_other(s, v ? v : schema_get(s->schema, "additionalProperties"));
+	return v != NULL;
+}
+
+bool shape_is_closed(const struct shape *s)
+{
+	const StructValue *v = schema_get(s->schema, "additionalProperties");
+
+	return v && v->kind_case == STRUCT_(BOOL_VALUE) && !v->bool_value;
+}

@@ -1,0 +1,40 @@
+/* What is declared about a place inside a structured value: a literal type where the declaration
+ * has one (fields of a dataclass), else a JSON schema (the metadata of a struct type), else
+ * nothing. */
+#pragma once
+
+#include "flyte/literal_parts.h"
+
+struct shape {
+	const LiteralType *type; /* wins over the schema */
+	const Struct *schema;
+	const Struct *root; /* what $ref in the schema points into */
+};
+
+/* For NULL nothing is declared. */
+struct shape shape_of(const LiteralType *type);
+
+/* Of the items of a list. */
+struct shape shape_item(const struct shape *s);
+
+/* Of an object's member. False for members that are not declared; they have the shape that
+ * additionalProperties gives them, if any. */
+bool shape_field(const struct shape *s, struct str key, struct shape *ret);
+
+/* Another schema for the same place (a member of anyOf), with its $ref followed. */
+struct shape shape_other(const struct shape *s, const StructValue *schema);
+
+/* Are members that are not declared forbidden? */
+bool shape_is_closed(const struct shape *s);
+
+/* NULL when absent or of another kind. */
+const StructValue *schema_get(const Struct *schema, const char *name);
+const Struct *schema_object(const Struct *schema, const char *name);
+const Google__Protobuf__ListValue *schema_list(const Struct *schema, const char *name);
+const char *schema_string(const Struct *schema, const char *name);
+
+/* Does `type` of the schema name this JSON type, or does it name none at all? */
+bool schema_allows(const Struct *schema, const char *json_type);
+
+/* anyOf, oneOf or allOf; NULL when there is none of them. */
+const Google__Protobuf__ListValue *schema_choices(const Struct *schema, bool *ret_all);
