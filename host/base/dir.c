@@ -1,11 +1,14 @@
 #include "base/file.h"
 
+#include "base/digest.h"
 #include "base/mem.h"
 #include "base/str.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -41,8 +44,12 @@ static int make_one(const char *path, mode_t mode, struct error *err)
 
 int dir_make(const char *path, mode_t mode, struct error *err)
 {
-	_cleanup_(freep) char *copy = strdup(path);
+	_cleanup_(freep) char *copy = NULL;
+	struct stat st;
 
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) /* mostly it is there */
+		return 0;
+	copy = strdup(path);
 	if (!copy)
 		return err_nomem(err, "a directory name");
 	for (char *p = copy; *p; p++) {
@@ -59,15 +66,35 @@ int dir_make(const char *path, mode_t mode, struct error *err)
 	return make_one(copy, mode, err);
 }
 
+static const char *temporary(void)
+{
+	const char *dir = getenv("TMPDIR");
+
+	return dir && *dir ? dir : "/tmp";
+}
+
+int path_temp(const char *prefix, char **ret_path, struct error *err)
+{
+	uint8_t bits[8];
+	char hex[2 * sizeof(bits) + 1], *path;
+	int r = random_bytes(bits, sizeof(bits), err);
+
+	if (r < 0)
+		return r;
+	hex_encode(bits, sizeof(bits), hex);
+	if (asprintf(&path, "%s/%s%s", temporary(), prefix, hex) < 0)
+		return err_nomem(err, "a directory name");
+	*ret_path = path;
+	return 0;
+}
+
 int dir_make_temp(const char *parent, const char *prefix, char **ret_path, struct error *err)
 {
 	_cleanup_(buf_done) struct buf name = BUF_INIT;
 	_cleanup_(freep) char *path = NULL;
 
 	if (!parent || !*parent)
-		parent = getenv("TMPDIR");
-	if (!parent || !*parent)
-		parent = "/tmp";
+		parent = temporary();
 	buf_printf(&name, "%sXXXXXX", prefix);
 	if (!name.failed)
 		path = path_join(parent, name.data);

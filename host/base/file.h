@@ -27,6 +27,10 @@ int dir_make(const char *path, mode_t mode, struct error *err);
  * The caller frees *ret_path. */
 int dir_make_temp(const char *parent, const char *prefix, char **ret_path, struct error *err);
 
+/* The path of a directory that is still to be made, in $TMPDIR or /tmp: "<prefix>" and 16 random
+ * digits, so that nobody can be there first. The caller frees *ret_path. */
+int path_temp(const char *prefix, char **ret_path, struct error *err);
+
 /* rm -r without following links or entering other mounts. A missing path is fine; "" and "/" are
  * refused. */
 int dir_remove(const char *path, struct error *err);

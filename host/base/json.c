@@ -4,6 +4,8 @@
 
 #include <malloc.h>
 #include <setjmp.h>
+#include <stdatomic.h>
+#include <sys/random.h>
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
@@ -64,6 +66,18 @@ static void guarded_free(void *block)
 __attribute__((constructor)) static void use_guard(void)
 {
 	json_set_alloc_funcs(guarded_malloc, guarded_free);
+}
+
+/* Hash tables have a random seed, for which jansson would read a device file. It takes the first
+ * seed it is given and none after that; who comes too late for this one gets jansson's own. */
+static void seed_once(void)
+{
+	static atomic_flag done = ATOMIC_FLAG_INIT;
+	size_t seed;
+
+	if (!atomic_flag_test_and_set(&done) &&
+	    getrandom(&seed, sizeof(seed), GRND_NONBLOCK) == sizeof(seed) && seed != 0)
+		json_object_seed(seed);
 }
 
 /* False when out of memory; *ret is NULL when the text is malformed. */
@@ -135,6 +149,7 @@ int json_parse(struct str text, const char *name, json_t **ret, struct error *er
 	r = refuse_nul(text, name, err);
 	if (r < 0)
 		return r;
+	seed_once();
 	if (!load(&g, text, &v, &e))
 		return err_nomem(err, name);
 	if (!v)

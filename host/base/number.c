@@ -323,7 +323,7 @@ static bool take_decimal(struct str *s, struct decimal *d)
 	*d = (struct decimal){.n = 0};
 	while (end < s->len && (is_digit(s->ptr[end]) || (s->ptr[end] == '.' && !point)))
 		point |= s->ptr[end++] == '.';
-	if (end > DECIMAL_DIGITS || end == point)
+	if (end > DECIMAL_DIGITS || end == (point ? 1 : 0))
 		return false;
 	for (size_t i = end; i-- > 0;) {
 		if (s->ptr[i] == '.')

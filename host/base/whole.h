@@ -8,7 +8,9 @@
 static inline bool is_whole(double v)
 {
 	/* From 2^53 on no double has a fraction; below, int64_t holds the whole part exactly. */
-	if (v > -0x1p53 && v < 0x1p53)
+	const double limit = 9007199254740992;
+
+	if (v > -limit && v < limit)
 		return v == (double)(int64_t)v;
 	return v - v == 0;
 }

@@ -282,8 +282,8 @@ static int parse_fields(const struct parser *p,
 static int parse_time(const struct parser *p, struct path_frame *f, const json_t *v)
 {
 	bool duration = f->type->form == FORM_DURATION;
-	int64_t seconds;
-	int32_t nanos;
+	int64_t seconds = 0;
+	int32_t nanos = 0;
 
 	if (!json_is_string(v) ||
 	    !(duration ? duration_parse_proto : time_parse)(pbjson_text(v), &seconds, &nanos))

@@ -21,8 +21,7 @@ static void put_float(struct value v, const struct shape *shape, struct jw *out)
 	double d = 0;
 
 	value_f64(v, &d);
-	if (v.source == VALUE_OF_STRUCT && wants_integer(shape) && is_whole(d) &&
-	    fabs(d) <= 0x1p53)
+	if (v.source == VALUE_OF_STRUCT && wants_integer(shape) && is_whole(d) && fabs(d) <= 0x1p53)
 		jw_int(out, (int64_t)d);
 	else
 		jw_float(out, d);

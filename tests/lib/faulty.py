@@ -1,10 +1,12 @@
 """The plugin `faulty` (tests/e2e/faulty.c), whose tasks end in every way, and runs of it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
 import time
+import unittest
 
 import pb
 import taskhost
@@ -62,3 +64,29 @@ def interrupt(words, place, sig=signal.SIGTERM, **more):
     p.send_signal(sig)
     _, err = p.communicate(timeout=30)
     return p.returncode, time.monotonic() - begun, err
+
+
+class Execute(unittest.TestCase):
+    """A test of runs below a Place of its own."""
+
+    def setUp(self):
+        self.place = taskhost.Place()
+        self.addCleanup(shutil.rmtree, self.place.root, True)
+
+    def run_task(self, task, inputs=None, **more):
+        return execute(self.place, task, inputs, **more)
+
+    def call(self, *words, **more):
+        return taskhost.call(*words, env=env(**more))
+
+    def expect_error(self, outcome, code, kind, origin, *words):
+        """One error document and nothing else."""
+        self.assertEqual(outcome.files(), ["error.pb"], outcome.stderr)
+        self.assertEqual(outcome.code, 0, outcome.stderr)
+        e = outcome.error()
+        self.assertEqual((e.code, e.kind, e.origin), (code, kind, origin), e.message)
+        for w in words:
+            self.assertIn(w, e.message)
+        self.assertTrue(e.message.startswith("Trace:\n\n"), e.message)
+        self.assertIn("\nMessage:\n\n    ", e.message)
+        return e

@@ -13,9 +13,15 @@ static jmp_buf back;
 static char why[4096];
 static char *tmpdir;
 
-/* Under AddressSanitizer, too, an impossible allocation fails instead of ending the program. */
+/* Under a sanitizer, too, an impossible allocation fails instead of ending the program. */
 const char *__asan_default_options(void);
 __attribute__((visibility("default"))) const char *__asan_default_options(void)
+{
+	return "allocator_may_return_null=1";
+}
+
+const char *__tsan_default_options(void);
+__attribute__((visibility("default"))) const char *__tsan_default_options(void)
 {
 	return "allocator_may_return_null=1";
 }

@@ -214,6 +214,23 @@ TEST(temporary_directory_in_tmpdir)
 		unsetenv("TMPDIR");
 }
 
+TEST(path_of_a_directory_to_be_made)
+{
+	_cleanup_(freep) char *a = NULL, *b = NULL, *in_tmpdir = NULL;
+	struct error err = ERROR_INIT;
+
+	unsetenv("TMPDIR");
+	CHECK_OK(path_temp("pre-", &a, &err), err);
+	CHECK_OK(path_temp("pre-", &b, &err), err);
+	CHECK(str_starts(str_of(a), "/tmp/pre-") && strlen(a) == strlen("/tmp/pre-") + 16);
+	CHECK(!streq(a, b));
+	CHECK(access(a, F_OK) < 0);
+	setenv("TMPDIR", "/some/where", 1);
+	CHECK_OK(path_temp("x", &in_tmpdir, &err), err);
+	CHECK(str_starts(str_of(in_tmpdir), "/some/where/x"));
+	unsetenv("TMPDIR");
+}
+
 TEST(remove_a_tree_but_not_what_links_point_to)
 {
 	struct error err = ERROR_INIT;

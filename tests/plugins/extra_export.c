@@ -1,0 +1,7 @@
+#include "raw.h"
+
+TH_EXPORT int helper(void);
+int helper(void)
+{
+	return 1;
+}

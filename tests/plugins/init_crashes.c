@@ -1,0 +1,8 @@
+#include "behave.h"
+
+BEHAVE("init_crashes")
+{
+	volatile int *volatile nowhere = NULL;
+
+	return *nowhere;
+}

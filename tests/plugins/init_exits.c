@@ -1,0 +1,6 @@
+#include "behave.h"
+
+BEHAVE("init_exits")
+{
+	exit(7);
+}

@@ -1,0 +1,5 @@
+int from_the_future(void);
+int from_the_future(void)
+{
+	return 0;
+}

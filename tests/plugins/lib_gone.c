@@ -1,0 +1,5 @@
+int gone(void);
+int gone(void)
+{
+	return 0;
+}

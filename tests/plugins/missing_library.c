@@ -1,0 +1,8 @@
+#include "behave.h"
+
+int gone(void);
+
+BEHAVE("missing_library")
+{
+	return gone();
+}
