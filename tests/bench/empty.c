@@ -1,0 +1,5 @@
+/* The yardstick: a static process that does nothing. */
+int main(void)
+{
+	return 0;
+}
