@@ -14,6 +14,7 @@ struct note_variable {
 struct note_option_type {
 	struct str type;
 	bool sync;
+	int32_t version; /* task_type_version of the templates; 0 when the note says nothing */
 };
 
 /* What tasks and executors have in common. */

@@ -219,6 +219,19 @@ static int add_string(const json_t *option,
 	return 0;
 }
 
+/* Absent is fine: 0. */
+static int read_type_version(const json_t *option, int32_t *ret, struct error *err)
+{
+	const json_t *version = json_object_get(option, "version");
+
+	if (version && (!json_is_integer(version) || json_integer_value(version) < 0 ||
+			json_integer_value(version) > INT32_MAX))
+		return err_set(err, ERR_INVALID,
+			       "a task type's \"version\" is not a number from 0 to 2147483647");
+	*ret = (int32_t)json_integer_value(version);
+	return 0;
+}
+
 static int
 read_task_type(const json_t *option, struct arena *arena, struct note_offer *o, struct error *err)
 {
@@ -228,6 +241,8 @@ read_task_type(const json_t *option, struct arena *arena, struct note_offer *o, 
 
 	t->sync = json_is_true(json_object_get(option, "sync"));
 	r = add_string(option, "task_type", arena, &t->type, &n, err);
+	if (r == 0 && n > 0)
+		r = read_type_version(option, &t->version, err);
 	o->n_task_types += n;
 	return r;
 }

@@ -136,8 +136,7 @@ static int kind_of(const char *path, const struct stat *st, struct error *err)
 	return err_set(err, ERR_INVALID, "%s is %s; a plugin is a regular file", path, kind);
 }
 
-static int
-check_file(const struct walk *w, const char *path, const struct stat *st, struct error *err)
+int verify_file(const char *path, const struct stat *st, bool trusted, struct error *err)
 {
 	if (!S_ISREG(st->st_mode))
 		return kind_of(path, st, err);
@@ -148,7 +147,7 @@ check_file(const struct walk *w, const char *path, const struct stat *st, struct
 			       "%s has %jd bytes, over the limit of %u (64 MiB); strip it, or ship "
 			       "its data apart",
 			       path, (intmax_t)st->st_size, ELF_FILE_MAX);
-	return w->trusted ? 0 : check_rules(path, st, err);
+	return trusted ? 0 : check_rules(path, st, err);
 }
 
 /* The last component. A fifo put there after the look does not block. */
@@ -162,7 +161,7 @@ static int open_regular(struct walk *w, const char *name, struct error *err)
 				     w->path);
 	if (fstat(w->file, &st) < 0)
 		return err_set_errno(err, ERR_IO, errno, "%s", w->path);
-	return check_file(w, w->path, &st, err);
+	return verify_file(w->path, &st, w->trusted, err);
 }
 
 /* Looks before opening, as opening a device may do things. */
@@ -175,7 +174,8 @@ static int open_file(struct walk *w, const char *name, struct error *err)
 	return S_ISREG(st.st_mode) ? open_regular(w, name, err) : kind_of(w->path, &st, err);
 }
 
-static int walk_to(struct walk *w, struct error *err)
+/* Comes to the directory that holds the last component, which is *ret_last. */
+static int walk_to(struct walk *w, const char **ret_last, struct error *err)
 {
 	const char *at = w->path + 1, *slash;
 	int r;
@@ -188,7 +188,8 @@ static int walk_to(struct walk *w, struct error *err)
 		r = enter(w, at, (size_t)(slash - at), err);
 		at = slash + 1;
 	}
-	return r < 0 ? r : open_file(w, at, err);
+	*ret_last = at;
+	return r;
 }
 
 static int resolve(const char *path, char resolved[PATH_MAX], struct error *err)
@@ -218,7 +219,7 @@ int verify_open(const char *path,
 {
 	struct walk w = {.done = "/", .fd = -1, .file = -1};
 	char resolved[PATH_MAX], *copy;
-	const char *trust;
+	const char *trust, *last;
 	int r;
 
 	r = resolve(path, resolved, err);
@@ -227,7 +228,9 @@ int verify_open(const char *path,
 	trust = trusted_by(resolved, policy);
 	w.path = resolved;
 	w.trusted = trust != NULL;
-	r = walk_to(&w, err);
+	r = walk_to(&w, &last, err);
+	if (r == 0)
+		r = open_file(&w, last, err);
 	closep(&w.fd);
 	copy = r == 0 ? strdup(resolved) : NULL;
 	if (!copy) {
@@ -240,5 +243,38 @@ int verify_open(const char *path,
 		log_trust(trust);
 	*ret_fd = w.file;
 	*ret_resolved = copy;
+	return 0;
+}
+
+int verify_dir(const char *dir,
+	       const struct verify_policy *policy,
+	       int *ret_fd,
+	       bool *ret_trusted,
+	       struct error *err)
+{
+	struct walk w = {.done = "/", .fd = -1, .file = -1};
+	char resolved[PATH_MAX];
+	const char *trust, *last;
+	int r = resolve(dir, resolved, err);
+
+	if (r < 0)
+		return r;
+	trust = trusted_by(resolved, policy);
+	w.path = resolved;
+	w.trusted = trust != NULL;
+	r = walk_to(&w, &last, err);
+	if (r == 0 && *last)
+		r = enter(&w, last, strlen(last), err);
+	closep(&w.fd);
+	if (r < 0)
+		return strcmp(dir, resolved) ? err_wrap(err, "%s", dir) : r;
+	/* The walk's descriptors are only for walking. */
+	w.fd = open(resolved, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (w.fd < 0)
+		return err_set_errno(err, err_from_errno(errno), errno, "%s cannot be read", dir);
+	if (trust)
+		log_trust(trust);
+	*ret_fd = w.fd;
+	*ret_trusted = w.trusted;
 	return 0;
 }

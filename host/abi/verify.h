@@ -4,6 +4,8 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
+
 struct verify_policy {
 	const char *const
 		*trusted_dirs; /* below these the ownership rules are lifted (and logged) */
@@ -21,3 +23,17 @@ int verify_open(const char *path,
 		int *ret_fd,
 		char **ret_resolved,
 		struct error *err);
+
+/* Holds a directory and all above it to the same rules, for those who look at many files of one:
+ * then a file in it that is no link only has to pass verify_file. *ret_fd is a descriptor for
+ * fstatat and openat; *ret_trusted says that the rules were lifted. */
+int verify_dir(const char *dir,
+	       const struct verify_policy *policy,
+	       int *ret_fd,
+	       bool *ret_trusted,
+	       struct error *err);
+
+struct stat;
+
+/* The rules for the file itself, in a directory that passed: kind, size, owner and mode. */
+int verify_file(const char *path, const struct stat *st, bool trusted, struct error *err);

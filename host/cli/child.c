@@ -70,7 +70,7 @@ static int load_task(const struct child *c,
 		     struct resolution *ret,
 		     struct task_result *result)
 {
-	struct timeline_mark mark = timeline_start();
+	struct timeline_mark mark = timeline_start(timeline);
 	struct error err = ERROR_INIT;
 	int rc = find_task(c, l, arena, ret, &err);
 

@@ -2,6 +2,8 @@
 
 #include "base/mem.h"
 
+#include <stdatomic.h>
+
 const struct message_desc *message_desc_find(struct str name)
 {
 	size_t lo = 0, hi = message_table_len;
@@ -54,14 +56,27 @@ const char *message_desc_suggest(struct str name)
 	return NULL;
 }
 
+/* Types found lately, at a place that their descriptor's address chooses. */
+static _Atomic(const struct message_desc *) lately[64];
+
 const struct message_desc *message_desc_of(const ProtobufCMessage *m)
 {
+	_Atomic(const struct message_desc *) *place;
 	const struct message_desc *found;
+	uintptr_t address;
 
 	if (!m || !m->descriptor)
 		return NULL;
+	address = (uintptr_t)m->descriptor;
+	place = &lately[(address >> 4 ^ address >> 10) % ARRAY_LEN(lately)];
+	found = atomic_load_explicit(place, memory_order_relaxed);
+	if (found && found->c == m->descriptor)
+		return found;
 	found = message_desc_find(str_of(m->descriptor->name));
-	return found && found->c == m->descriptor ? found : NULL;
+	if (!found || found->c != m->descriptor)
+		return NULL;
+	atomic_store_explicit(place, found, memory_order_relaxed);
+	return found;
 }
 
 const struct field_desc *message_field_named(const struct message_desc *m, struct str name)

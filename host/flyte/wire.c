@@ -29,6 +29,8 @@ struct walk {
 	const uint8_t *root;
 	size_t used, limit;
 	unsigned depth_limit, flags;
+	bool text_checked;
+	struct wire_known *known;
 	size_t scan[WIRE_DEPTH + 1]; /* memory for notes, the most at each depth */
 	struct str key;              /* of the map entry walked last */
 	uint64_t entry_seen;
@@ -125,17 +127,25 @@ static bool charge_scan(struct walk *w, unsigned depth, size_t members)
 	return charge(w, more);
 }
 
+#define TEXT_STRIDE 64 /* bytes of a long text looked at together */
+
 /* Whether all of it is ASCII without U+0000. */
 static bool plain_text(const uint8_t *p, size_t len)
 {
 	uint64_t bad = 0, word;
 
-	while (len >= 8) {
+	/* A byte below 0x80 gets its high bit from subtracting 1 only when it is 0. */
+	for (; len >= TEXT_STRIDE; p += TEXT_STRIDE, len -= TEXT_STRIDE) {
+		for (size_t i = 0; i < TEXT_STRIDE; i += 8) {
+			memcpy(&word, p + i, 8);
+			bad |= word | (word - 0x0101010101010101u);
+		}
+		if (bad & 0x8080808080808080u)
+			return false;
+	}
+	for (; len >= 8; p += 8, len -= 8) {
 		memcpy(&word, p, 8);
-		/* A byte below 0x80 gets its high bit from subtracting 1 only when it is 0. */
 		bad |= word | (word - 0x0101010101010101u);
-		p += 8;
-		len -= 8;
 		if (bad & 0x8080808080808080u)
 			return false;
 	}
@@ -152,7 +162,7 @@ static int check_text(struct walk *w, const struct frame *f, const uint8_t *p, s
 	const uint8_t *zero;
 	size_t bad;
 
-	if (plain_text(p, len))
+	if (w->text_checked || plain_text(p, len))
 		return 0;
 	zero = memchr(p, 0, len);
 	if (zero)
@@ -193,6 +203,33 @@ static int walk_message(struct walk *w,
 			const uint8_t *end,
 			unsigned depth);
 
+/* A part that may be known. It is walked as if it stood alone, so that what it takes does not depend
+ * on what came before it. */
+static int
+walk_recurring(struct walk *w, const struct frame *f, const uint8_t *p, size_t len, unsigned depth)
+{
+	const struct str wire = {(const char *)p, len};
+	const struct wire_part *known = wire_known_find(w->known, wire, depth);
+	struct walk alone = {.root = w->root, .used = w->used, .limit = w->limit, .err = w->err};
+	struct wire_part part = {.depth = depth};
+	int r;
+
+	if (known) {
+		w->flags |= known->flags;
+		return charge(w, known->decoded) ? 0 : over_budget(w, f);
+	}
+	alone.depth_limit = w->depth_limit;
+	r = walk_message(&alone, f, f->field->message, p, p + len, depth);
+	if (r < 0)
+		return r;
+	part.decoded = alone.used - w->used;
+	part.flags = alone.flags;
+	w->used = alone.used;
+	w->flags |= alone.flags;
+	wire_known_add(w->known, wire, &part);
+	return 0;
+}
+
 /* Keys in rising order cannot repeat; otherwise the decoded map has to be looked through. */
 static void
 check_entry(struct walk *w, const struct field_desc *field, struct str *last_key, bool first)
@@ -222,6 +259,8 @@ walk_length_prefixed(struct walk *w, struct frame *f, const uint8_t *p, size_t l
 		if (depth >= w->depth_limit)
 			return fault(w, f, ERR_LIMIT, "messages are nested more than %u deep",
 				     w->depth_limit);
+		if (w->known && w->known->type == field->message)
+			return walk_recurring(w, f, p, len, depth + 1);
 		return walk_message(w, f, field->message, p, p + len, depth + 1);
 	default:
 		return check_packed(w, f, p, p + len);
@@ -422,6 +461,8 @@ int wire_check(const struct message_desc *type,
 		return err_set(err, ERR_LIMIT, "%s: %zu bytes; a message is at most 2 GiB - 1",
 			       type->name, wire.len);
 	w.limit = limits->decoded;
+	w.text_checked = limits->text_checked;
+	w.known = limits->text_checked ? NULL : limits->known;
 	w.depth_limit = MIN(limits->depth, (unsigned)WIRE_DEPTH);
 	r = walk_message(&w, NULL, type, p, p + wire.len, 0);
 	if (r == 0 && ret_info)

@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "flyte/desc.h"
+#include "flyte/wire_known.h"
 #include "flyte/wire_view.h"
 
 /* Levels of messages below the outermost one, map entries included: what protobuf's own decoders
@@ -24,8 +25,10 @@
 #define WIRE_DECODED ((size_t)512 << 20)
 
 struct wire_limits {
-	unsigned depth; /* at most WIRE_DEPTH; more counts as WIRE_DEPTH */
-	size_t decoded; /* most bytes that decoding may allocate */
+	unsigned depth;    /* at most WIRE_DEPTH; more counts as WIRE_DEPTH */
+	size_t decoded;    /* most bytes that decoding may allocate */
+	bool text_checked; /* these bytes were checked before: strings are not looked at again */
+	struct wire_known *known; /* parts that recur; or NULL */
 };
 
 extern const struct wire_limits wire_limits_default;

@@ -207,7 +207,8 @@ static int no_executor_in(const struct registry_entry *e, struct str name, struc
 	for (size_t i = 0; i < n->n_tasks; i++)
 		names[k++] = n->tasks[i].name.ptr;
 	close = suggest(typed, names, k);
-	return err_set(err, ERR_NOT_FOUND, "plugin '" STR_FMT "' (%s) has no executor '%s'%s%s%s",
+	return err_set(err, ERR_NOT_FOUND,
+		       "plugin '" STR_FMT "' (%s) has no task or executor '%s'%s%s%s",
 		       STR_ARG(n->id), e->path, typed, close ? "; did you mean '" : "",
 		       close ? close : "", close ? "'?" : "");
 }

@@ -233,6 +233,28 @@ static int add_task(struct probe_result *ret, const char *name, struct error *er
 	return more[ret->n_tasks++] ? 0 : err_nomem(err, "the result of a probe");
 }
 
+/* "<max_inflight> <name>" */
+static int add_executor(struct probe_result *ret, const char *text, struct error *err)
+{
+	size_t digits = strcspn(text, " ");
+	struct probe_executor *more;
+	uint64_t n;
+
+	if (text[digits] != ' ' || !parse_u64((struct str){text, digits}, &n) || n > UINT32_MAX ||
+	    !note_name_valid(str_of(text + digits + 1)))
+		return 0;
+	more = realloc(ret->executors, (ret->n_executors + 1) * sizeof(*more));
+	if (!more)
+		return err_nomem(err, "the result of a probe");
+	ret->executors = more;
+	more += ret->n_executors;
+	*more = (struct probe_executor){strdup(text + digits + 1), (uint32_t)n};
+	if (!more->name)
+		return err_nomem(err, "the result of a probe");
+	ret->n_executors++;
+	return 0;
+}
+
 static bool known_step(const char *text)
 {
 	static const char *const steps[] = {"load",    "init",   "list tasks", "compare",
@@ -262,6 +284,8 @@ read_records(const struct buf *text, struct probe_result *ret, bool *ret_done, s
 			r = copy_text(&ret->failed_step, line + 1, err);
 		else if (line[0] == 'T' && utf8_valid(line + 1, len - 1, NULL))
 			r = add_task(ret, line + 1, err);
+		else if (line[0] == 'X')
+			r = add_executor(ret, line + 1, err);
 		else if (line[0] == 'F')
 			r = copy_text(&ret->reason, line + 1, err);
 		*ret_done = line[0] == 'F' || (line[0] == 'K' && len == 1);
@@ -388,6 +412,9 @@ void probe_result_done(struct probe_result *p)
 	for (size_t i = 0; i < p->n_tasks; i++)
 		free(p->tasks[i]);
 	free(p->tasks);
+	for (size_t i = 0; i < p->n_executors; i++)
+		free(p->executors[i].name);
+	free(p->executors);
 	free(p->failed_step);
 	free(p->reason);
 	*p = (struct probe_result){.ok = false};

@@ -6,6 +6,7 @@
 /* Runs every step and writes one record for each to `fd`:
  *
  *   S<step>      a step begins        T<task>      a task the resolvers list
+ *   X<n> <name>  an executor and its max_inflight
  *   F<reason>    it failed; the end   K            all went well; the end
  *
  * each ended by a NUL. Runs the plugin's code, so anything may happen, also in between. */

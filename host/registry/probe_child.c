@@ -146,6 +146,20 @@ static int list_tasks(struct probe *p, struct error *err)
 	return 0;
 }
 
+/* ---- list executors -------------------------------------------------------------------------- */
+
+static void list_executors(const struct probe *p)
+{
+	char text[300];
+
+	for (uint32_t i = 0; i < p->plugin->table.n_executors; i++) {
+		const th_executor *x = &p->plugin->executors[i];
+
+		snprintf(text, sizeof(text), "%u %s", x->max_inflight, x->name ? x->name : "");
+		record(p, 'X', text);
+	}
+}
+
 /* ---- compare --------------------------------------------------------------------------------- */
 
 static int compare(struct probe *p, struct error *err)
@@ -230,6 +244,7 @@ static int run_steps(struct probe *p,
 	r = list_tasks(p, err);
 	if (r < 0)
 		return r;
+	list_executors(p);
 	step(p, "compare");
 	r = compare(p, err);
 	if (r < 0)

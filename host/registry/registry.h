@@ -62,6 +62,23 @@ void registry_done(struct registry *r);
  * is logged). Called again, it replaces all entries: pointers to the old ones die. */
 int registry_scan(struct registry *r, struct error *err);
 
+/* A plugin found in another way than by a scan. `remark`: what a person should know; or NULL. */
+struct registry_line {
+	const char *path;
+	const struct note_plugin *note;
+	const char *remark;
+};
+
+/* A registry of just these, in search order, with claims settled: `entries` are in that order, and
+ * what is searched in it is searched without looking at any file. Notes must outlive it. Ended by
+ * registry_done. */
+int registry_line_up(struct registry *r,
+		     const char *const *dirs,
+		     size_t n_dirs,
+		     const struct registry_line *lines,
+		     size_t n,
+		     struct error *err);
+
 /* Takes an active plugin out of use after its code misbehaved; who comes next in search order gets
  * its claims. Lasts until the next scan. */
 int registry_quarantine(struct registry *r,
@@ -102,6 +119,11 @@ int registry_task_note(const struct registry_entry *e,
 
 /* ---- probe: what running the plugin shows, in a child under a deadline ----------------------- */
 
+struct probe_executor {
+	char *name;
+	uint32_t max_inflight; /* executions it takes at once; 0: it does not say */
+};
+
 struct probe_result {
 	bool ok;
 	/* "load", "init", "list tasks", "compare", "quiesce", "deinit", "leave" (threads or
@@ -112,6 +134,8 @@ struct probe_result {
 	int64_t elapsed_ns;
 	char **tasks; /* as the resolver lists them */
 	size_t n_tasks;
+	struct probe_executor *executors; /* as its table has them */
+	size_t n_executors;
 };
 
 /* Loads, inits, lists tasks, compares with the notes, quiesces, deinits; all in a child with its

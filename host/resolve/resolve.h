@@ -88,6 +88,19 @@ int resolve_task_name(const struct resolve_env *env,
 		      struct resolution *ret,
 		      struct error *err);
 
+/* The same in a plugin that is loaded, by names inside it ("add"; "Echo"), without a registry.
+ * ERR_NOT_FOUND with a close name; ERR_MISMATCH when its note has what its code has not. */
+int resolve_plugin_task(struct plugin *p,
+			struct str task,
+			struct arena *arena,
+			struct resolution *ret,
+			struct error *err);
+int resolve_plugin_shim(struct plugin *p,
+			const TaskTemplate *template,
+			struct str executor,
+			struct resolution *ret,
+			struct error *err);
+
 /* The exact inverse for native tasks: what stands after `--resolver` and after `--` so that
  * resolve_task finds the same task. `location` picks the default resolver or the plugin's own. */
 int resolve_loader_args(const struct resolution *res,

@@ -4,11 +4,11 @@
 /* ---- names that are not there ---------------------------------------------------------------- */
 
 static int no_task(const struct lookup *l,
-		   const struct registry_entry *entry,
+		   const struct note_plugin *n,
+		   const char *path,
 		   struct str task,
 		   struct error *err)
 {
-	const struct note_plugin *n = &entry->inspection.note;
 	_cleanup_(freep) const char **names = calloc(n->n_tasks + 1, sizeof(*names));
 	_cleanup_(freep) char *typed = strndup(task.ptr ? task.ptr : "", task.len);
 	const char *close;
@@ -26,7 +26,7 @@ static int no_task(const struct lookup *l,
 		names[i] = n->tasks[i].name.ptr;
 	close = suggest(typed, names, n->n_tasks);
 	return err_set(err, ERR_NOT_FOUND, "plugin '" STR_FMT "' (%s) has no task '%s'%s%s%s",
-		       STR_ARG(n->id), entry->path, typed, close ? "; did you mean '" : "",
+		       STR_ARG(n->id), path, typed, close ? "; did you mean '" : "",
 		       close ? close : "", close ? "'?" : "");
 }
 
@@ -113,10 +113,23 @@ int find_task(struct lookup *l,
 	/* What the note does not have is not there: no need to run code to find out. */
 	if (!task_offer(&entry->inspection.note, task)) {
 		lookup_say_place(l, entry);
-		return no_task(l, entry, task, err);
+		return no_task(l, &entry->inspection.note, entry->path, task, err);
 	}
 	r = lookup_load(l, entry, &p, err);
 	return r < 0 ? r : find_in_plugin(l, p, task, ret, err);
+}
+
+int resolve_plugin_task(struct plugin *p,
+			struct str task,
+			struct arena *arena,
+			struct resolution *ret,
+			struct error *err)
+{
+	const struct lookup l = {.arena = arena};
+
+	if (!task_offer(&p->inspection.note, task))
+		return no_task(&l, &p->inspection.note, p->path, task, err);
+	return find_in_plugin(&l, p, task, ret, err);
 }
 
 /* ---- as people type it ----------------------------------------------------------------------- */

@@ -30,27 +30,17 @@ static struct str template_name(const TaskTemplate *t)
 	return str_of(t->id && t->id->name && *t->id->name ? t->id->name : t->type);
 }
 
-static int shim(const struct lookup *l,
-		const TaskTemplate *template,
-		const char *executor,
-		struct resolution *ret,
-		struct error *err)
+int resolve_plugin_shim(struct plugin *p,
+			const TaskTemplate *template,
+			struct str name,
+			struct resolution *ret,
+			struct error *err)
 {
-	struct registry_entry *entry;
-	const th_executor *x;
-	struct plugin *p;
-	struct str name;
-	int r = find_executor(l, template, executor, &entry, &name, err);
+	const th_executor *x = plugin_executor(p, name);
 
-	if (r == 0)
-		r = lookup_load(l, entry, &p, err);
-	if (r < 0)
-		return r;
-	x = plugin_executor(p, name);
 	if (!x)
 		return err_set(err, ERR_MISMATCH,
-			       "the note of plugin '" STR_FMT "' has executor '" STR_FMT
-			       "', its code has not",
+			       "plugin '" STR_FMT "' has no executor '" STR_FMT "' in its code",
 			       STR_ARG(p->inspection.note.id), STR_ARG(name));
 	*ret = (struct resolution){
 		.name = template_name(template),
@@ -60,6 +50,22 @@ static int shim(const struct lookup *l,
 		.shim = true,
 	};
 	return 0;
+}
+
+static int shim(const struct lookup *l,
+		const TaskTemplate *template,
+		const char *executor,
+		struct resolution *ret,
+		struct error *err)
+{
+	struct registry_entry *entry;
+	struct plugin *p = NULL;
+	struct str name;
+	int r = find_executor(l, template, executor, &entry, &name, err);
+
+	if (r >= 0)
+		r = lookup_load(l, entry, &p, err);
+	return r < 0 ? r : resolve_plugin_shim(p, template, name, ret, err);
 }
 
 int resolve_shim(const struct resolve_env *env,

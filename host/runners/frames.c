@@ -30,6 +30,7 @@ struct names {
 /* A file that was loaded from a copy named by its digest. */
 struct original {
 	char path[ONCE_PATH_MAX];
+	char name[ONCE_NAME_MAX];     /* for people; empty: the path's last part */
 	char digest[SHA256_HEX_SIZE]; /* now; empty: cannot be read */
 };
 
@@ -146,6 +147,8 @@ module_name(const struct naming *w, const struct crash_module *m, char *out, siz
 	const char *name = path_base(original ? original->path : m->path);
 	size_t n;
 
+	if (original && original->name[0])
+		name = original->name;
 	if (strncmp(name, memfd, strlen(memfd)) == 0)
 		name += strlen(memfd);
 	n = strlen(name);
@@ -337,6 +340,8 @@ static void take_originals(const struct once_child *child, struct naming *w)
 	for (size_t i = 0; i < w->n_originals; i++) {
 		memcpy(w->originals[i].path, child->modules[i], ONCE_PATH_MAX);
 		w->originals[i].path[ONCE_PATH_MAX - 1] = '\0';
+		memcpy(w->originals[i].name, child->module_names[i], ONCE_NAME_MAX);
+		w->originals[i].name[ONCE_NAME_MAX - 1] = '\0';
 	}
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "runners/cause.h"
 #include "runners/debugger.h"
 #include "runners/frames.h"
 #include "runners/memory.h"
@@ -314,34 +315,12 @@ void once_result_done(struct once_result *r)
 
 /* ---- words ----------------------------------------------------------------------------------- */
 
-static void describe_signal(int sig, struct buf *out)
-{
-	const char *text = sigdescr_np(sig), *name = sigabbrev_np(sig);
-
-	if (text && name)
-		buf_printf(out, "%s (SIG%s)", text, name);
-	else
-		buf_printf(out, "signal %d", sig);
-}
-
 static void describe_span(int64_t ns, struct buf *out)
 {
 	char text[32];
 
 	format_double((double)ns / (double)SECOND, text);
 	buf_printf(out, "%s s", text);
-}
-
-static void describe_out_of_memory(const struct once_result *r, struct buf *out)
-{
-	buf_puts(out, "out of memory");
-	if (r->memory_limit)
-		buf_printf(out, " (the limit is %.1f MiB)", (double)r->memory_limit / 1048576);
-	buf_puts(out, ", ended by ");
-	if (r->signal)
-		describe_signal(r->signal, out);
-	else
-		buf_printf(out, "exit(%d)", r->code);
 }
 
 void once_describe(const struct once_result *r, struct buf *out)
@@ -354,7 +333,7 @@ void once_describe(const struct once_result *r, struct buf *out)
 		buf_printf(out, "called exit(%d)", r->code);
 		break;
 	case ONCE_SIGNALLED:
-		describe_signal(r->signal, out);
+		cause_signal(r->signal, out);
 		break;
 	case ONCE_TIMED_OUT:
 		buf_puts(out, "did not end within ");
@@ -362,11 +341,11 @@ void once_describe(const struct once_result *r, struct buf *out)
 		buf_puts(out, " and was killed");
 		break;
 	case ONCE_OUT_OF_MEMORY:
-		describe_out_of_memory(r, out);
+		cause_out_of_memory(r->memory_limit, r->signal, r->code, out);
 		break;
 	case ONCE_STOPPED:
 		buf_puts(out, "stopped by ");
-		describe_signal(r->signal, out);
+		cause_signal(r->signal, out);
 		break;
 	}
 	if (r->step[0])

@@ -15,6 +15,7 @@
 #define ONCE_STEP_MAX    256
 #define ONCE_MODULES_MAX 8
 #define ONCE_PATH_MAX    512
+#define ONCE_NAME_MAX    64
 #define ONCE_MARKS_MAX   2
 
 /* Why the child is asked to stop: the numbers of the plugin API's TH_CANCEL_…. */
@@ -31,6 +32,7 @@ struct once_child {
 	/* Files it loaded under other names, as people know them; see once_module. */
 	_Atomic uint32_t n_modules;
 	char modules[ONCE_MODULES_MAX][ONCE_PATH_MAX];
+	char module_names[ONCE_MODULES_MAX][ONCE_NAME_MAX]; /* empty: the file's name */
 };
 
 struct once_params {
@@ -102,3 +104,6 @@ void once_on_cancel(struct once_child *shared, void (*call)(void *ctx, uint32_t 
  * 16 hexadecimal digits of the SHA-256 of what `path` has then. At most ONCE_MODULES_MAX; more are
  * ignored. */
 void once_module(struct once_child *shared, const char *path);
+
+/* The same for a file whose own name says nothing: `name` ("arith.so") stands for it. */
+void once_module_named(struct once_child *shared, const char *path, const char *name);

@@ -29,7 +29,7 @@ void once_step(struct once_child *shared, const char *what)
 	shared->step[n] = '\0';
 }
 
-void once_module(struct once_child *shared, const char *path)
+void once_module_named(struct once_child *shared, const char *path, const char *name)
 {
 	uint32_t n = shared->n_modules;
 	size_t len = strlen(path);
@@ -37,7 +37,13 @@ void once_module(struct once_child *shared, const char *path)
 	if (n >= ONCE_MODULES_MAX || len >= ONCE_PATH_MAX)
 		return;
 	memcpy(shared->modules[n], path, len + 1);
+	snprintf(shared->module_names[n], ONCE_NAME_MAX, "%s", name);
 	shared->n_modules = n + 1;
+}
+
+void once_module(struct once_child *shared, const char *path)
+{
+	once_module_named(shared, path, "");
 }
 
 /* ---- cancel ---------------------------------------------------------------------------------- */

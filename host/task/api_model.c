@@ -19,6 +19,22 @@ void model_done(struct th_model *m)
 	lit_home_done(&m->home);
 }
 
+struct th_model *task_model_new(const TaskTemplate *template)
+{
+	struct th_model *m = malloc(sizeof(*m));
+
+	if (m)
+		model_init(m, template);
+	return m;
+}
+
+void task_model_free(struct th_model *m)
+{
+	if (m)
+		model_done(m);
+	free(m);
+}
+
 /* ---- texts, made when asked for -------------------------------------------------------------- */
 
 static int encode(const ProtobufCMessage *m,

@@ -202,7 +202,7 @@ static th_status deck_publish(th_exec *handle, th_errout *error)
 
 	if (!e)
 		return over(error);
-	if (!e->decks && !store_wants_deck(e->params->template)) {
+	if (!e->decks && !task_wants_deck(e->params->template)) {
 		log_warn("a deck was published, but none is open and the task has none");
 		return TH_OK;
 	}

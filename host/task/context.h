@@ -35,6 +35,7 @@ struct task_context {
 	const char *secrets_dir;         /* "/etc/secrets" */
 	const char *secrets_file_prefix; /* "" */
 	size_t wire_budget;              /* decoded size of inputs; 0: the default */
+	bool inputs_checked;             /* wire_check has accepted the inputs before */
 };
 
 /* Reads flytekit's variables (contract 2.6, first defined name wins). Prefixes and paths are left

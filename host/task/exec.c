@@ -1,6 +1,5 @@
 #include "task/exec.h"
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "task/deck.h"
@@ -9,34 +8,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <time.h>
 
-#define HANDLES 256
-#define POLL_NS 50000000 /* how late a cancel word or a deadline may be seen while pending */
-
-/* Executions and their handles. A completion may come from any thread at any time, also too late,
- * so finding the execution and changing its state is one step under this lock. */
-static pthread_mutex_t live = PTHREAD_MUTEX_INITIALIZER;
-static struct th_exec handles[HANDLES];
-static unsigned next_handle;
-
-static th_exec *take_handle(struct exec *e)
-{
-	th_exec *found = NULL;
-
-	pthread_mutex_lock(&live);
-	for (unsigned i = 0; i < HANDLES && !found; i++) {
-		th_exec *h = &handles[(next_handle + i) % HANDLES];
-
-		if (!atomic_load(&h->exec)) {
-			atomic_store(&h->exec, e);
-			next_handle = (next_handle + i + 1) % HANDLES;
-			found = h;
-		}
-	}
-	pthread_mutex_unlock(&live);
-	return found;
-}
+#define KEPT_ARENA ((size_t)16 << 10)
 
 static void init_condition(pthread_cond_t *cond)
 {
@@ -56,21 +29,62 @@ static int find_raw_prefix(struct exec *e, struct error *err)
 	e->raw_prefix = STR("");
 	if (s.len == 0)
 		return 0;
-	text = arena_printf(&e->home.arena, STR_FMT "%s", STR_ARG(s),
-			    s.ptr[s.len - 1] == '/' ? "" : "/");
+	text = arena_alloc_aligned(&e->home.arena, s.len + 2, 1);
 	if (!text)
 		return err_nomem(err, "the raw output prefix");
-	e->raw_prefix = str_of(text);
+	memcpy(text, s.ptr, s.len);
+	if (text[s.len - 1] != '/')
+		text[s.len++] = '/';
+	text[s.len] = '\0';
+	e->raw_prefix = (struct str){text, s.len};
 	return 0;
 }
 
-int exec_new(const struct task_params *params, struct exec **ret, struct error *err)
+/* Zeroed but for its home, which is made. */
+static struct exec *exec_alloc(struct exec_kept *kept)
 {
-	struct exec *e = calloc(1, sizeof(*e));
+	struct exec *e = kept->memory ? TAKE(kept->memory) : malloc(sizeof(*e));
+
+	if (!e)
+		return NULL;
+	memset(e, 0, sizeof(*e));
+	lit_home_init(&e->home);
+	e->home.arena = kept->arena;
+	kept->arena = (struct arena)ARENA_INIT;
+	e->kept = kept;
+	return e;
+}
+
+static void exec_give_memory(struct exec *e)
+{
+	struct exec_kept *kept = e->kept;
+	struct arena *a = &e->home.arena;
+
+	if (a->used <= KEPT_ARENA) {
+		arena_clear(a);
+		kept->arena = *a;
+		*a = (struct arena)ARENA_INIT;
+	}
+	lit_home_done(&e->home);
+	kept->memory = e;
+}
+
+void exec_kept_done(struct exec_kept *kept)
+{
+	arena_done(&kept->arena);
+	free(kept->memory);
+	kept->memory = NULL;
+}
+
+int exec_new(const struct task_params *params,
+	     struct exec_kept *kept,
+	     struct exec **ret,
+	     struct error *err)
+{
+	struct exec *e = exec_alloc(kept);
 
 	if (!e)
 		return err_nomem(err, "an execution");
-	lit_home_init(&e->home);
 	pthread_mutex_init(&e->files, NULL);
 	init_condition(&e->changed);
 	e->params = params;
@@ -84,23 +98,12 @@ int exec_new(const struct task_params *params, struct exec **ret, struct error *
 		exec_free(e);
 		return ERR_NOMEM;
 	}
-	e->handle = take_handle(e);
-	if (!e->handle) {
+	if (exec_begin_life(e, err) < 0) {
 		exec_free(e);
-		return err_set(err, ERR_LIMIT, "more than %d executions at once", HANDLES);
+		return err->code;
 	}
 	*ret = e;
 	return 0;
-}
-
-static void drop_handle(struct exec *e)
-{
-	pthread_mutex_lock(&live);
-	if (e->handle)
-		atomic_store(&e->handle->exec, NULL);
-	while (e->cancelling > 0)
-		pthread_cond_wait(&e->changed, &live);
-	pthread_mutex_unlock(&live);
 }
 
 static void mark_directory(const struct exec *e, int32_t there)
@@ -125,180 +128,14 @@ void exec_free(struct exec *e)
 {
 	if (!e)
 		return;
-	drop_handle(e);
+	exec_end_life(e);
 	secrets_wipe(e);
 	remove_working_directory(e);
 	buf_done(&e->dynamic_job);
 	decks_free(e->decks);
 	pthread_cond_destroy(&e->changed);
 	pthread_mutex_destroy(&e->files);
-	lit_home_done(&e->home);
-	free(e);
-}
-
-/* ---- completion ------------------------------------------------------------------------------ */
-
-void exec_misbehaved(struct exec *e, const char *what)
-{
-	const char *plugin = "?";
-
-	if (e && e->host)
-		atomic_fetch_add(&e->host->misbehaved, 1);
-	if (e && e->params->plugin->table.id)
-		plugin = e->params->plugin->table.id;
-	log_warn("plugin %s broke a rule: %s", plugin, what);
-}
-
-th_status exec_complete_now(th_exec *handle, th_status status)
-{
-	struct exec *e;
-	const char *wrong = NULL;
-
-	pthread_mutex_lock(&live);
-	e = exec_of(handle);
-	if (!e) {
-		wrong = "exec_complete for an execution that is over";
-	} else if (e->state == EXEC_COMPLETED || e->early) {
-		wrong = "exec_complete was called twice for one execution";
-	} else if (e->state == EXEC_IDLE) {
-		wrong = "exec_complete before execute_from_model";
-	} else if (status == TH_PENDING) {
-		wrong = "exec_complete with TH_PENDING";
-	} else if (e->state == EXEC_PENDING) {
-		e->state = EXEC_COMPLETED;
-		e->status = status;
-		pthread_cond_broadcast(&e->changed);
-	} else {
-		/* Another thread may be faster than the return of execute_from_model. */
-		e->early = true;
-		e->status = status;
-	}
-	if (wrong)
-		exec_misbehaved(e, wrong);
-	pthread_mutex_unlock(&live);
-	return wrong ? TH_E_INVALID : TH_OK;
-}
-
-void exec_open(struct exec *e, void *instance)
-{
-	pthread_mutex_lock(&live);
-	e->instance = instance;
-	e->open = true;
-	pthread_mutex_unlock(&live);
-}
-
-void exec_begin(struct exec *e)
-{
-	pthread_mutex_lock(&live);
-	e->state = EXEC_RUNNING;
-	pthread_mutex_unlock(&live);
-}
-
-void exec_shut(struct exec *e)
-{
-	pthread_mutex_lock(&live);
-	e->open = false;
-	while (e->cancelling > 0)
-		pthread_cond_wait(&e->changed, &live);
-	pthread_mutex_unlock(&live);
-}
-
-/* Called with the lock held, which it lets go while the plugin is called: its cancel may well call
- * exec_complete. */
-static void call_cancel(struct exec *e, uint32_t reason)
-{
-	const th_executor *x = e->params->executor;
-
-	if (!e->open || !x->cancel)
-		return;
-	e->cancelling++;
-	pthread_mutex_unlock(&live);
-	x->cancel(e->instance, e->handle, reason);
-	pthread_mutex_lock(&live);
-	e->cancelling--;
-	pthread_cond_broadcast(&e->changed);
-}
-
-static void set_own_word(struct exec *e, uint32_t reason)
-{
-	uint32_t none = 0;
-
-	__atomic_compare_exchange_n(&e->own_cancel, &none, reason, false, __ATOMIC_RELEASE,
-				    __ATOMIC_RELAXED);
-}
-
-void task_cancel_running(uint32_t reason)
-{
-	pthread_mutex_lock(&live);
-	for (unsigned i = 0; i < HANDLES; i++) {
-		struct exec *e = exec_of(&handles[i]);
-
-		if (!e)
-			continue;
-		set_own_word(e, reason);
-		call_cancel(e, reason);
-	}
-	pthread_mutex_unlock(&live);
-}
-
-const uint32_t *exec_cancel_word(struct exec *e)
-{
-	return e->ctx->cancel_word ? e->ctx->cancel_word : &e->own_cancel;
-}
-
-/* ---- waiting --------------------------------------------------------------------------------- */
-
-static uint32_t reason_to_stop(struct exec *e)
-{
-	uint32_t reason = __atomic_load_n(exec_cancel_word(e), __ATOMIC_ACQUIRE);
-
-	if (reason)
-		return reason;
-	if (e->ctx->deadline_ns && clock_monotonic_ns() >= e->ctx->deadline_ns)
-		return TH_CANCEL_DEADLINE;
-	return TH_CANCEL_NONE;
-}
-
-/* Until something changed, or it is time to look at the word and the clock again. */
-static void wait_a_little(struct exec *e)
-{
-	int64_t until = clock_monotonic_ns() + POLL_NS;
-	struct timespec ts = {.tv_sec = (time_t)(until / 1000000000),
-			      .tv_nsec = (long)(until % 1000000000)};
-
-	if (e->ctx->cancel_word || e->ctx->deadline_ns)
-		pthread_cond_timedwait(&e->changed, &live, &ts);
-	else
-		pthread_cond_wait(&e->changed, &live);
-}
-
-th_status exec_await(struct exec *e, th_status returned)
-{
-	bool told = false;
-	uint32_t reason;
-
-	pthread_mutex_lock(&live);
-	if (returned != TH_PENDING) {
-		if (e->early)
-			exec_misbehaved(e, "exec_complete without TH_PENDING");
-		e->status = returned;
-	} else if (!e->early) {
-		e->state = EXEC_PENDING;
-		while (e->state == EXEC_PENDING) {
-			reason = told ? TH_CANCEL_NONE : reason_to_stop(e);
-			if (reason) {
-				told = true;
-				set_own_word(e, reason);
-				call_cancel(e, reason);
-			} else {
-				wait_a_little(e);
-			}
-		}
-	}
-	e->state = EXEC_COMPLETED;
-	returned = e->status;
-	pthread_mutex_unlock(&live);
-	return returned;
+	exec_give_memory(e);
 }
 
 /* ---- for the tables -------------------------------------------------------------------------- */

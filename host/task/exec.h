@@ -42,19 +42,38 @@ enum exec_state {
 	EXEC_COMPLETED, /* status is final */
 };
 
+/* Who makes a pending execution go on. */
+struct exec_waiter {
+	void (*completed)(void *user); /* on the thread that completed it, without a lock */
+	void *user;
+};
+
+/* Memory that goes from one execution to the next, so that short ones in great numbers do not ask the
+ * allocator for the same blocks each time. Zeroed at first. */
+struct exec_kept {
+	struct arena arena; /* empty */
+	void *memory;       /* for a struct exec, or NULL */
+};
+
+void exec_kept_done(struct exec_kept *kept);
+
 struct exec {
 	struct lit_home home;
+	struct exec_kept *kept; /* gets its memory in the end */
 	const struct task_params *params;
 	const struct task_context *ctx;
 	th_exec *handle;
 	struct host *host; /* counts misbehaviour; NULL in a plugin without host table */
 
-	/* Under the lock of exec.c. */
+	/* Under the lock of exec_life.c. */
 	enum exec_state state;
 	bool early; /* exec_complete was called before TH_PENDING was returned */
 	th_status status;
 	unsigned cancelling; /* threads inside the executor's cancel */
 	bool open;           /* `instance` is there to be cancelled */
+	bool told;           /* its cancel was called, or would have been */
+	struct exec_waiter waiter;
+	struct exec **known; /* where it stands for others to cancel; or NULL */
 	pthread_cond_t changed;
 
 	void *instance;
@@ -83,9 +102,10 @@ struct exec {
 	struct upload *uploads;
 };
 
-/* A handle stands in a ring that is reused late, so that one used after its execution is seen. */
+/* Handles are used again, but late, so that one used after its execution is seen. */
 struct th_exec {
 	_Atomic(struct exec *) exec;
+	struct th_exec *next; /* while it is free */
 };
 
 /* NULL for NULL and for a handle whose execution is over. */
@@ -95,25 +115,56 @@ static inline struct exec *exec_of(const th_exec *handle)
 }
 
 /* Never NULL on success; free with exec_free, which ends what is still open: secrets are wiped, the
- * working directory is removed. ERR_NOMEM, or ERR_LIMIT when too many executions are alive. */
-int exec_new(const struct task_params *params, struct exec **ret, struct error *err);
+ * working directory is removed. ERR_NOMEM, or ERR_LIMIT when too many executions are alive. Its memory
+ * comes from `kept`, which must stay, and goes back there. */
+int exec_new(const struct task_params *params,
+	     struct exec_kept *kept,
+	     struct exec **ret,
+	     struct error *err);
 void exec_free(struct exec *e);
+
+/* ---- exec_life.c ------------------------------------------------------------------------------ */
+
+/* Gets its handle, and gives it back: nothing outside finds the execution any more, and nobody is
+ * inside its cancel. For exec_new and exec_free. */
+int exec_begin_life(struct exec *e, struct error *err);
+void exec_end_life(struct exec *e);
+
+/* *place is this execution as long as it is alive, for exec_cancel; NULL before and after. */
+void exec_know(struct exec *e, struct exec **place);
 
 /* Cancel callbacks reach the instance from now on, or no longer (waits for running ones). */
 void exec_open(struct exec *e, void *instance);
 void exec_shut(struct exec *e);
 
+/* Calls the executor's cancel, unless that was done, or *place is NULL or not open. Any thread. */
+void exec_cancel(struct exec **place, uint32_t reason);
+
 /* execute_from_model is about to be called. */
 void exec_begin(struct exec *e);
 
-/* Ends what execute_from_model returned: waits for exec_complete after TH_PENDING. Calls the
- * executor's cancel when the cancel word or the deadline says so. */
-th_status exec_await(struct exec *e, th_status returned);
+/* What execute_from_model returned. True: the status is final. False: it is pending. With a waiter,
+ * `completed` comes once, perhaps before the return: the execution may then be gone. Without one,
+ * call exec_await. */
+bool exec_settle(struct exec *e, th_status returned, const struct exec_waiter *waiter);
 
+/* Until exec_complete has come. Calls the executor's cancel when the cancel word or the deadline
+ * says so. */
+void exec_await(struct exec *e);
+
+/* The final one. */
+th_status exec_status(struct exec *e);
+
+th_status exec_complete_now(th_exec *handle, th_status status);
+
+/* The caller's word or the execution's own; 0: it need not stop. */
+uint32_t exec_cancel_reason(struct exec *e);
 const uint32_t *exec_cancel_word(struct exec *e);
 
 /* Counts and logs a call that broke a rule. */
 void exec_misbehaved(struct exec *e, const char *what);
+
+/* ---- exec.c ----------------------------------------------------------------------------------- */
 
 /* In the execution's arena, NUL-terminated; NULL when out of memory. */
 char *exec_copy(struct exec *e, const char *s, size_t len);
@@ -129,7 +180,6 @@ th_status errout_err(th_errout *error, const struct error *err);
 th_status status_of_err(int code);
 
 struct output *exec_output(struct exec *e, struct str name);
-th_status exec_complete_now(th_exec *handle, th_status status);
 
 void secrets_wipe(struct exec *e);
 

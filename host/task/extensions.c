@@ -65,19 +65,23 @@ const th_literal_api task_literal_api = {
 	.dynamic_job_raw = write_dynamic_job_raw,
 };
 
-const struct host_extension task_extensions[] = {
-	{TH_EXT_LITERAL, &task_literal_api},
-	{TH_EXT_MODEL, &task_model_api},
-	{TH_EXT_CONTEXT, &task_context_api},
-	{TH_EXT_SECRETS, &task_secrets_api},
-	{TH_EXT_LOG, &task_log_api},
-	{TH_EXT_DECK, &task_deck_api},
-	{TH_EXT_CHECKPOINT, &task_checkpoint_api},
-	{TH_EXT_PROGRESS, &task_progress_api},
-	{TH_EXT_CANCEL, &task_cancel_api},
-	{TH_EXT_DEADLINE, &task_deadline_api},
-	{NULL, NULL},
-};
+#define EXTENSIONS(X)                                                                              \
+	X(TH_EXT_LITERAL, task_literal_api)                                                        \
+	X(TH_EXT_MODEL, task_model_api)                                                            \
+	X(TH_EXT_CONTEXT, task_context_api)                                                        \
+	X(TH_EXT_SECRETS, task_secrets_api)                                                        \
+	X(TH_EXT_LOG, task_log_api)                                                                \
+	X(TH_EXT_DECK, task_deck_api)                                                              \
+	X(TH_EXT_CHECKPOINT, task_checkpoint_api)                                                  \
+	X(TH_EXT_PROGRESS, task_progress_api)                                                      \
+	X(TH_EXT_CANCEL, task_cancel_api)                                                          \
+	X(TH_EXT_DEADLINE, task_deadline_api)
+
+#define ENTRY(id, table) {id, &(table)},
+#define ID(id, table)    id,
+
+const struct host_extension task_extensions[] = {EXTENSIONS(ENTRY){NULL, NULL}};
+const char *const task_extension_ids[] = {EXTENSIONS(ID) NULL};
 
 /* ---- what th_host needs ---------------------------------------------------------------------- */
 

@@ -33,6 +33,7 @@ static int decode(struct exec *e, struct str wire, LiteralMap **ret, struct task
 
 	if (e->ctx->wire_budget)
 		limits.decoded = e->ctx->wire_budget;
+	limits.text_checked = e->ctx->inputs_checked;
 	r = message_decode(MESSAGE_DESC(flyteidl__core__literal_map), wire, &limits, &e->home.arena,
 			   &map, &err);
 	if (r < 0) {

@@ -95,18 +95,25 @@ static void list_declared(const VariableMap *vars, struct buf *out)
 		buf_printf(out, "%s'%s'", i ? ", " : "", vars->variables[i]->key);
 }
 
-static int check_names(const struct exec *e, const VariableMap *vars, struct error *err)
+static int
+not_declared(const struct exec *e, const VariableMap *vars, const char *name, struct error *err)
 {
-	_cleanup_(buf_done) struct buf names = BUF_INIT, missing = BUF_INIT;
-	const char *task = e->params->template->id->name;
+	_cleanup_(buf_done) struct buf names = BUF_INIT;
 
 	list_declared(vars, &names);
+	return err_set(err, ERR_MISMATCH,
+		       "task '%s' set the output '%s', which is not declared; declared: %s",
+		       e->params->template->id->name, name, names.data ? names.data : "none");
+}
+
+static int check_names(const struct exec *e, const VariableMap *vars, struct error *err)
+{
+	_cleanup_(buf_done) struct buf missing = BUF_INIT;
+	const char *task = e->params->template->id->name;
+
 	for (const struct output *o = e->outputs; o; o = o->next)
 		if (!interface_find(vars, str_of(o->name.ptr)))
-			return err_set(err, ERR_MISMATCH,
-				       "task '%s' set the output '%s', which is not declared; "
-				       "declared: %s",
-				       task, o->name.ptr, names.data ? names.data : "none");
+			return not_declared(e, vars, o->name.ptr, err);
 	for (size_t i = 0; i < variables_len(vars); i++)
 		if (!exec_output((struct exec *)e, str_of(vars->variables[i]->key)))
 			buf_printf(&missing, "%s'%s'", missing.len ? ", " : "",

@@ -49,7 +49,7 @@ int task_read_inputs(const char *uri,
 		     struct buf *out,
 		     struct task_result *ret_failure)
 {
-	struct timeline_mark mark = timeline_start();
+	struct timeline_mark mark = timeline_start(timeline);
 	struct error err = ERROR_INIT;
 	int r = data_get(uri, "inputs", INPUTS_MAX, out, &err);
 
@@ -79,10 +79,36 @@ static const LiteralMap *decode(struct str wire, const char *what, struct arena 
 	return literal_map_decode(wire, what, arena, &map, &err) < 0 ? NULL : map;
 }
 
-bool store_wants_deck(const TaskTemplate *t)
+bool task_wants_deck(const TaskTemplate *t)
 {
 	return t && t->metadata && t->metadata->generates_deck &&
 	       t->metadata->generates_deck->value;
+}
+
+int task_render_deck(const struct task_result *r,
+		     const struct task_params *p,
+		     struct str inputs,
+		     struct buf *out,
+		     struct error *err)
+{
+	struct deck_page page = {
+		.timeline = p ? p->timeline : NULL,
+		.decks = r->decks,
+		.plugin = p ? p->plugin : NULL,
+	};
+	struct arena arena;
+	int n;
+
+	if (r->outcome == TASK_IGNORED ||
+	    (!r->wants_deck && !task_wants_deck(p ? p->template : NULL)))
+		return 0;
+	arena_init(&arena, 0);
+	page.inputs = decode(inputs, "inputs", &arena);
+	if (r->outcome == TASK_OUTPUTS)
+		page.outputs = decode(str_of_buf(&r->document), "outputs", &arena);
+	n = deck_render(&page, out, err);
+	arena_done(&arena);
+	return n;
 }
 
 /* Losing a deck is no reason to lose the result. */
@@ -91,24 +117,14 @@ static void write_deck(struct task_result *r,
 		       const struct task_context *ctx,
 		       struct str inputs)
 {
+	_cleanup_(buf_done) struct buf html = BUF_INIT;
 	struct error err = ERROR_INIT;
-	struct deck_page page = {
-		.timeline = p ? p->timeline : NULL,
-		.decks = r->decks,
-		.plugin = p ? p->plugin : NULL,
-	};
-	struct arena arena;
+	int n = task_render_deck(r, p, inputs, &html, &err);
 
-	if (r->outcome == TASK_IGNORED ||
-	    (!r->wants_deck && !store_wants_deck(p ? p->template : NULL)))
-		return;
-	arena_init(&arena, 0);
-	page.inputs = decode(inputs, "inputs", &arena);
-	if (r->outcome == TASK_OUTPUTS)
-		page.outputs = decode(str_of_buf(&r->document), "outputs", &arena);
-	if (store_deck(ctx, &page, &err) < 0)
+	if (n == 0 && html.len > 0)
+		n = put(ctx, "deck.html", str_of_buf(&html), &err);
+	if (n < 0)
 		log_warn("deck.html was not written: %s", err.message);
-	arena_done(&arena);
 }
 
 /* ---- results --------------------------------------------------------------------------------- */
@@ -179,6 +195,17 @@ static int store_error(struct task_result *r, const struct task_context *ctx, st
 	return n < 0 ? n : put(ctx, name, str_of_buf(&bytes), err);
 }
 
+int task_store_offloaded(const struct task_result *r,
+			 const struct task_context *ctx,
+			 struct error *err)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < r->n_offloaded && n == 0; i++)
+		n = put(ctx, r->offloaded[i].file, str_of_buf(&r->offloaded[i].bytes), err);
+	return n;
+}
+
 static int store_document(struct task_result *r,
 			  const struct task_context *ctx,
 			  const char *name,
@@ -186,8 +213,8 @@ static int store_document(struct task_result *r,
 {
 	int n = remove_stale_but(ctx, name, err);
 
-	for (size_t i = 0; i < r->n_offloaded && n == 0; i++)
-		n = put(ctx, r->offloaded[i].file, str_of_buf(&r->offloaded[i].bytes), err);
+	if (n == 0)
+		n = task_store_offloaded(r, ctx, err);
 	return n < 0 ? n : put(ctx, name, str_of_buf(&r->document), err);
 }
 
@@ -197,7 +224,8 @@ int task_store_result(struct task_result *r,
 		      struct str inputs,
 		      struct error *err)
 {
-	struct timeline_mark mark = timeline_start();
+	struct timeline *timeline = params ? params->timeline : NULL;
+	struct timeline_mark mark = timeline_start(timeline);
 	int n = 0;
 
 	switch (r->outcome) {
@@ -215,8 +243,8 @@ int task_store_result(struct task_result *r,
 	}
 	if (n < 0)
 		return n;
-	if (params && r->outcome != TASK_IGNORED)
-		timeline_end(params->timeline, mark, "Upload data to " STR_FMT,
+	if (r->outcome != TASK_IGNORED)
+		timeline_end(timeline, mark, "Upload data to " STR_FMT,
 			     STR_ARG(ctx->items[TH_CTX_OUTPUT_PREFIX]));
 	write_deck(r, params, ctx, inputs);
 	return 0;

@@ -6,6 +6,3 @@
 
 /* Renders deck.html and writes it under the output prefix. */
 int store_deck(const struct task_context *ctx, const struct deck_page *page, struct error *err);
-
-/* Does the template ask for a deck (generates_deck)? */
-bool store_wants_deck(const TaskTemplate *t);

@@ -1,4 +1,5 @@
 #include "process.h"
+#include "guard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -163,10 +164,15 @@ int process_run(struct process *p)
 	failed = spawn(p, out[1], err[1], &pid);
 	close(out[1]);
 	close(err[1]);
+	if (!failed && (failed = guard_add(pid)) != 0) {
+		kill(-pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
 	if (!failed) {
 		fcntl(out[0], F_SETFL, O_NONBLOCK);
 		fcntl(err[0], F_SETFL, O_NONBLOCK);
 		attend(p, pid, out[0], err[0]);
+		guard_remove(pid);
 	}
 	close(out[0]);
 	close(err[0]);

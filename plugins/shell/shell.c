@@ -1,11 +1,21 @@
 /* Runs a script, or a command, that a template holds: flytekit's ShellTask as a shim task. What the
  * template looks like is in README.md. */
+#include "guard.h"
 #include "task.h"
 
 #include <signal.h>
 #include <sys/wait.h>
 
-TH_PLUGIN("shell", "1.0.0", "Runs shell scripts and commands");
+static void end_guard(void *self)
+{
+	(void)self;
+	guard_close();
+}
+
+TH_PLUGIN_WITH("shell",
+	       "1.0.0",
+	       "Runs shell scripts and commands",
+	       ((th_plugin_hooks){NULL, NULL, end_guard}));
 
 static int why_stop(void *ctx)
 {

@@ -21,13 +21,15 @@ def descriptor_set():
 _pool = descriptor_pool.DescriptorPool()
 for _file in descriptor_set().file:
     _pool.Add(_file)
-_factory = message_factory.MessageFactory(_pool)
+# protobuf 3 and its successors name this differently.
+_class_of = getattr(message_factory, "GetMessageClass", None) or \
+    message_factory.MessageFactory(_pool).GetPrototype
 pool = _pool
 
 
 def message(name):
     """The class of a message, by full name."""
-    return _factory.GetPrototype(_pool.FindMessageTypeByName(name))
+    return _class_of(_pool.FindMessageTypeByName(name))
 
 
 class Refused(Exception):

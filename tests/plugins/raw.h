@@ -54,6 +54,9 @@ TH_NOTE_RECORD(raw_note_executor,
 #ifndef RAW_X_FLAGS
 #define RAW_X_FLAGS 0
 #endif
+#ifndef RAW_X_INFLIGHT
+#define RAW_X_INFLIGHT 0
+#endif
 #ifndef RAW_X_RESERVED
 #define RAW_X_RESERVED 0
 #endif
@@ -73,8 +76,8 @@ static th_status raw_execute(void *instance, th_exec *exec, const th_model *mode
 #endif
 
 static const th_executor raw_executor = {
-	RAW_X_SIZE, RAW_X_FLAGS,   0,    RAW_X_RESERVED, RAW_X_NAME, NULL, NULL, NULL,
-	NULL,       RAW_X_EXECUTE, NULL, NULL,           NULL};
+	RAW_X_SIZE, RAW_X_FLAGS, RAW_X_INFLIGHT, RAW_X_RESERVED, RAW_X_NAME, NULL, NULL,
+	NULL,       NULL,        RAW_X_EXECUTE,  NULL,           NULL,       NULL};
 #ifndef RAW_EXECUTORS
 #define RAW_EXECUTORS &raw_executor
 #endif

@@ -3,7 +3,8 @@
     topic: words | test [test …]
     topic: words | out: reason
 
-A test is named <path under tests without extension>::<case>. Empty lines and # comments are free.
+A test is named <path under tests without extension>::<case>, * for all cases of a program. Empty
+lines and # comments are free.
 `promises.py check` fails on a line whose test does not exist in the source.
 """
 
@@ -16,7 +17,7 @@ from collections import namedtuple
 Promise = namedtuple("Promise", "line topic words tests out")
 CASE = {
     ".c": r"^TEST\({}\)",
-    ".py": r"^\s+def test_{}\(|^def test_{}\(",
+    ".py": r"^\s+def (?:test|case)_{}\(|^def test_{}\(",
     ".sh": r"^\s*(?:case_)?{}\(\)",
 }
 
@@ -52,6 +53,8 @@ def exists(test):
     for extension, pattern in CASE.items():
         source = os.path.join("tests", path + extension)
         if os.path.exists(source):
+            if case == "*":
+                return True
             with open(source, encoding="utf-8") as text:
                 wanted = pattern.replace("{}", re.escape(case))
                 return re.search(wanted, text.read(), re.M) is not None

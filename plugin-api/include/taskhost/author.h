@@ -167,7 +167,11 @@
 /* TH_EXECUTOR(Name, "about", OPTIONS) { body }: flytekit's ShimTaskExecutor. The body has `run`,
  * reads inputs and writes outputs through TH_LIT and the template through TH_MODEL. OPTIONS:
  * TH_TASK_TYPE("echo") TH_SYNC_TASK_TYPE("…") TH_ALIAS("…") TH_NEEDS("…"), or TH_NO_OPTIONS. */
-#define TH_EXECUTOR(name_, about_, options_)                                                       \
+#define TH_EXECUTOR(name_, about_, options_) TH_ASYNC_EXECUTOR(name_, 0, about_, options_)
+
+/* The same for a body that returns TH_PENDING: one process takes up to `inflight_` of its executions
+ * at once (th_executor's max_inflight). */
+#define TH_ASYNC_EXECUTOR(name_, inflight_, about_, options_)                                      \
 	static th_status th_body_##name_(th_run *run);                                             \
 	static th_status th_glue_##name_(void *instance, th_exec *exec, const th_model *model,     \
 					 th_errout *error)                                         \
@@ -176,8 +180,8 @@
 		return th_body_##name_(&run);                                                      \
 	}                                                                                          \
 	static const th_executor th_executor_of_##name_ = {                                        \
-		sizeof(th_executor), 0,    0,    0,   #name_, NULL, NULL, NULL, NULL,              \
-		th_glue_##name_,     NULL, NULL, NULL};                                            \
+		sizeof(th_executor), 0,    inflight_, 0,   #name_, NULL, NULL, NULL, NULL,         \
+		th_glue_##name_,     NULL, NULL,      NULL};                                       \
 	TH_EXECUTOR_TABLE(name_, about_, options_, &th_executor_of_##name_);                       \
 	static th_status th_body_##name_(th_run *run)
 

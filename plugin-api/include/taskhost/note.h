@@ -13,8 +13,9 @@
  *   TH_NOTE_RESOLVER  {"resolver":"symbol","index":40,"about":"…"}
  *   VARIABLE          {"in":"a","type":LITERALTYPE,"about":["description"]}, "opt" (an input with a
  *                     default) or "out" instead of "in". Types are in protobuf's JSON.
- *   OPTION            {"task_type":"echo","sync":false} {"alias":"…"} {"needs":"th.deck/1"}
- *                     {"retries":3} {"timeout":"90s"} {"cache":"1.0"} {"deck":true}
+ *   OPTION            {"task_type":"echo","version":0,"sync":false} {"alias":"…"}
+ *                     {"needs":"th.deck/1"} {"retries":3} {"timeout":"90s"} {"cache":"1.0"}
+ *                     {"deck":true}
  *
  * "note" is the version of this form. A reader refuses a higher one and ignores members it does
  * not know. */
@@ -53,11 +54,16 @@ enum { TH_NOTE_PLUGIN = 1, TH_NOTE_TASK = 2, TH_NOTE_EXECUTOR = 3, TH_NOTE_RESOL
 #define TH_NO_OPTIONS           ""
 #define TH_TASK_TYPE(type)      "{\"task_type\":\"" type "\"},"
 #define TH_SYNC_TASK_TYPE(type) "{\"task_type\":\"" type "\",\"sync\":true},"
-#define TH_ALIAS(location)      "{\"alias\":\"" location "\"},"
-#define TH_NEEDS(extension)     "{\"needs\":\"" extension "\"},"
-#define TH_RETRIES(n)           "{\"retries\":" TH_NOTE_NUMBER(n) "},"
-#define TH_TIMEOUT(duration)    "{\"timeout\":\"" duration "\"},"
-#define TH_CACHE(version)       "{\"cache\":\"" version "\"},"
-#define TH_DECK()               "{\"deck\":true},"
+/* The same for templates with another task_type_version than 0. */
+#define TH_TASK_TYPE_VERSION(type, version)                                                        \
+	"{\"task_type\":\"" type "\",\"version\":" TH_NOTE_NUMBER(version) "},"
+#define TH_SYNC_TASK_TYPE_VERSION(type, version)                                                   \
+	"{\"task_type\":\"" type "\",\"version\":" TH_NOTE_NUMBER(version) ",\"sync\":true},"
+#define TH_ALIAS(location)   "{\"alias\":\"" location "\"},"
+#define TH_NEEDS(extension)  "{\"needs\":\"" extension "\"},"
+#define TH_RETRIES(n)        "{\"retries\":" TH_NOTE_NUMBER(n) "},"
+#define TH_TIMEOUT(duration) "{\"timeout\":\"" duration "\"},"
+#define TH_CACHE(version)    "{\"cache\":\"" version "\"},"
+#define TH_DECK()            "{\"deck\":true},"
 
 #endif

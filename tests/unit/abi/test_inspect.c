@@ -64,6 +64,7 @@ TEST(notes)
 	expect("reserved_id", FINDING_REFUSE, "note", "'flytekit.core' is reserved");
 	expect("bad_id", FINDING_REFUSE, "note", "'Bad-Id' is not dotted");
 	expect("bad_version", FINDING_REFUSE, "note", "'one' is not major.minor.patch");
+	expect("bad_type_version", FINDING_REFUSE, "note", "not a number from 0 to");
 	expect("dotted_name", FINDING_REFUSE, "note", "'a.b'");
 }
 

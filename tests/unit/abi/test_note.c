@@ -89,6 +89,19 @@ TEST(executor_with_types_and_aliases)
 	CHECK(str_is(x->needs[0], "th.deck/1"));
 }
 
+TEST(versions_of_a_task_type)
+{
+	_cleanup_(inspected_done) struct inspected i;
+	const struct note_offer *x;
+
+	inspect_file(&i, fixture_path("takes_many"));
+	x = &i.in.note.executors[0];
+	CHECK_INT(x->n_task_types, 2);
+	CHECK(str_is(x->task_types[0].type, "many") && str_is(x->task_types[1].type, "many"));
+	CHECK(x->task_types[0].version == 0 && !x->task_types[0].sync);
+	CHECK(x->task_types[1].version == 3 && x->task_types[1].sync);
+}
+
 /* strip, --gc-sections, LTO and the other compiler keep the notes, in order. */
 static void check_kit(const char *name)
 {

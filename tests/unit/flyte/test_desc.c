@@ -63,7 +63,8 @@ TEST(table_is_as_stored)
 			print_field(m, &m->fields[k], &line);
 			if (has_line(stored.data, line.data))
 				in_table++;
-			else if (!str_starts(str_of(m->name), "google.protobuf."))
+			else if (!str_starts(str_of(m->name), "google.protobuf.") &&
+				 !str_starts(str_of(m->name), "taskhost.")) /* nobody else's */
 				test_fail(__FILE__, __LINE__, "not stored: %s", line.data);
 		}
 	}

@@ -225,7 +225,7 @@ TEST(not_found_suggests)
 		  "no plugin 'goood'; did you mean 'good'? (looked in: ");
 	CHECK(strstr(err.message, a) && strstr(err.message, "/taskhost/plugins"));
 	CHECK_ERR(registry_find_executor(&r, STR("good.Shin"), &e, &name, &err), ERR_NOT_FOUND, err,
-		  "has no executor 'Shin'; did you mean 'Shim'?");
+		  "has no task or executor 'Shin'; did you mean 'Shim'?");
 	CHECK_ERR(registry_find_executor(&r, STR("flytekit.good.Shin"), &e, &name, &err),
 		  ERR_NOT_FOUND, err, "did you mean 'flytekit.good.Shim'?");
 	CHECK_ERR(registry_find_executor(&r, STR("nonsense"), &e, &name, &err), ERR_NOT_FOUND, err,

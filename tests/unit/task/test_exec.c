@@ -98,6 +98,23 @@ TEST(steps_are_told)
 	fixture_done(&f);
 }
 
+TEST(a_timeline_may_leave_out_cpu_time)
+{
+	struct buf html = BUF_INIT;
+
+	begin();
+	f.timeline.wall_only = true;
+	fixture_run(&f, note_execute);
+	CHECK(f.timeline.n >= 4);
+	for (size_t i = 0; i < f.timeline.n; i++)
+		CHECK_INT(f.timeline.phases[i].cpu_ns, 0);
+	CHECK(f.timeline.phases[f.timeline.n - 1].wall_ns > 0);
+	timeline_html(&f.timeline, &html);
+	CHECK(strstr(html.data, "<td>-</td>"));
+	buf_done(&html);
+	fixture_done(&f);
+}
+
 static th_status fail_it(th_exec *exec, const th_model *model, th_errout *error)
 {
 	note_execute(exec, model, error);

@@ -185,3 +185,31 @@ TEST(null_models_are_tolerated)
 	CHECK(a->custom(NULL) == NULL);
 	CHECK_INT(a->type(NULL, &s, NULL), TH_E_INVALID);
 }
+
+static const th_model *seen;
+static const char *seen_json;
+
+BODY(kept, th_variable v; CHECK_INT(a->variable_at(m, TH_INPUTS, 0, &v), TH_OK); seen = m;
+     seen_json = v.type_json.ptr;)
+
+/* A model given by the caller lasts, and its texts are made once. */
+TEST(a_model_for_many_executions)
+{
+	struct th_model *model;
+	const char *first;
+
+	fixture_template(&f, "{\"type\":\"x\",\"interface\":{\"inputs\":{\"variables\":{\"a\":{"
+			     "\"type\":{\"simple\":\"INTEGER\"}}}}}}");
+	f.params.shim = true;
+	f.params.model = model = task_model_new(f.template);
+	CHECK(model);
+	fixture_run(&f, kept);
+	CHECK(seen == model);
+	CHECK_STR(seen_json, "{\"simple\":\"INTEGER\"}");
+	first = seen_json;
+	fixture_run(&f, kept);
+	CHECK(seen == model);
+	CHECK(seen_json == first);
+	fixture_done(&f);
+	task_model_free(model);
+}

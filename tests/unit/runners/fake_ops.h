@@ -1,0 +1,6 @@
+/* What the tests' runners do: each run is a word that says how to behave. */
+#pragma once
+
+#include "runners/runner_main.h"
+
+extern const struct runner_ops fake_ops;

@@ -1,0 +1,108 @@
+/* Runners that do not start, and generations that are quarantined for it. */
+#include "pool_driver.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+
+#define MS INT64_C(1000000)
+
+static void starts_badly(struct str config, const char *words)
+{
+	struct runner_generation_status status;
+	struct runner_generation *g;
+	struct told t;
+
+	driver_open(NULL);
+	g = GENERATION(.config = config, .start_ns = 100 * MS);
+	driver_start(g, &t, "echo x");
+	driver_wait_quarantined(g);
+	runner_generation_status(g, &status);
+	CHECK(status.quarantined_until_ns > clock_monotonic_ns() + 28000 * MS);
+	CHECK_INT(driver.changes, 1);
+	CHECK_INT(status.queued, 1);
+	if (!strstr(status.reason, words))
+		test_fail(__FILE__, __LINE__, "the reason is \"%s\"", status.reason);
+	run_cancel(&t.run, 1);
+	driver_wait(&t);
+	driver_close();
+}
+
+TEST(failed_starts_are_quarantined)
+{
+	starts_badly(STR("fail"), "it did not start: /fake.so was built for another host");
+}
+
+TEST(crashes_at_start_are_quarantined)
+{
+	starts_badly(STR("crash"), "it did not start: Segmentation fault (SIGSEGV) in load fake");
+}
+
+TEST(exits_at_start_are_quarantined)
+{
+	starts_badly(STR("exit"), "it did not start: called exit(3) in load fake");
+}
+
+TEST(slow_starts_are_quarantined)
+{
+	starts_badly(STR("hang"), "fake did not start within 100 ms");
+}
+
+TEST(another_build_is_refused)
+{
+	char expected[200];
+
+	setenv("FAKE_BUILD", "0.0.1+feedfacecafe", 1);
+	snprintf(expected, sizeof(expected),
+		 "the other side is build 0.0.1+feedfacecafe, this is build %s", TASKHOST_VERSION);
+	starts_badly(STR(""), expected);
+	unsetenv("FAKE_BUILD");
+}
+
+static void no_program(struct runner_pool_params *p)
+{
+	p->program = "/nowhere/taskhost-runner";
+}
+
+TEST(a_missing_program_is_told)
+{
+	struct runner_generation_status status;
+	struct runner_generation *g;
+	struct told t;
+
+	driver_open(no_program);
+	g = GENERATION();
+	driver_start(g, &t, "echo x");
+	driver_wait_quarantined(g);
+	runner_generation_status(g, &status);
+	CHECK(strstr(status.reason, "cannot start a runner: /nowhere/taskhost-runner: No such"));
+	run_cancel(&t.run, 1);
+	driver_wait(&t);
+	driver_close();
+}
+
+TEST(five_crashes_are_poison)
+{
+	struct runner_generation_status status;
+	struct runner_generation *g;
+	struct told t;
+
+	driver_open(NULL);
+	g = GENERATION();
+	for (int i = 0; i < 5; i++) {
+		runner_generation_status(g, &status);
+		CHECK(!status.quarantined);
+		driver_run(g, &t, "crash");
+	}
+	runner_generation_status(g, &status);
+	CHECK(status.quarantined);
+	CHECK_INT(status.crashes, 5);
+	CHECK(strstr(status.reason, "SIGSEGV"));
+	driver_start(g, &t, "echo waits");
+	driver_pass(40 * MS);
+	CHECK(!t.done);
+	runner_generation_unquarantine(g);
+	driver_wait(&t);
+	CHECK_STR(t.document, "waits");
+	driver_close();
+}
