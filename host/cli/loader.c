@@ -10,22 +10,9 @@
 
 #define DOCUMENT_MAX ((size_t)64 << 20)
 
-/* Ids of all extensions, NULL at the end; constant once filled. */
-static const char *const *extension_ids(void)
-{
-	static const char *ids[32];
-	size_t n = 0;
-
-	while (n < ARRAY_LEN(ids) - 1 && task_extensions[n].id) {
-		ids[n] = task_extensions[n].id;
-		n++;
-	}
-	return ids;
-}
-
 int search_open(const struct search_options *options, struct registry *ret, struct error *err)
 {
-	inspect_set_extensions(extension_ids());
+	inspect_set_extensions(task_extension_ids);
 	return registry_init(ret, options->dirs.items, options->dirs.n, options->trusted.items,
 			     options->trusted.n, err);
 }

@@ -22,11 +22,32 @@ static const struct verb verbs[] = {
 	{"map-execute", "run one element of a map task (pyflyte-map-execute)", verb_map_execute},
 	{"fast-execute", "unpack plugins, then run a command (pyflyte-fast-execute)",
 	 verb_fast_execute},
+	{"serve", "serve tasks to Flyte and to the verbs below, until stopped", verb_serve},
 	{"plugin ls", "list plugins, and what is wrong with those refused", verb_plugin_ls},
 	{"plugin inspect", "show what a plugin file says of itself, without running it",
 	 verb_plugin_inspect},
 	{"plugin check", "load a plugin in a child and see that it behaves", verb_plugin_check},
 	{"plugin new", "make a folder with a plugin to start from", verb_plugin_new},
+	{"plugin reload", "make a worker look for changed plugins now", verb_plugin_reload},
+	{"plugin enable", "take a plugin of a worker into service again", verb_plugin_enable},
+	{"plugin disable", "take a plugin of a worker out of service", verb_plugin_disable},
+	{"plugin unquarantine", "let a worker try a plugin again that only crashed",
+	 verb_plugin_unquarantine},
+	{"task submit", "give a task to a running worker", verb_task_submit},
+	{"task ls", "list the executions of a worker", verb_task_ls},
+	{"task get", "show one execution", verb_task_get},
+	{"task wait", "wait for an execution, and print its outputs", verb_task_wait},
+	{"task logs", "print what an execution has printed", verb_task_logs},
+	{"task cancel", "stop executions", verb_task_cancel},
+	{"task retry", "repeat a dead execution", verb_task_retry},
+	{"worker status", "show how a running worker is", verb_worker_status},
+	{"worker drain", "make a worker finish what runs, and end", verb_worker_drain},
+	{"worker stats", "show the numbers of a worker", verb_worker_stats},
+	{"store check", "look for damage in a worker's state directory", verb_store},
+	{"store backup", "copy a worker's accepted executions to a file", verb_store},
+	{"store gc", "remove finished executions that are old", verb_store},
+	{"config show", "show the worker's settings and where they come from", verb_config_show},
+	{"config check", "check the worker's settings", verb_config_check},
 	{"resolve", "explain what a resolver's arguments stand for", verb_resolve},
 	{"pb show", "print a message of Flyte as JSON", verb_pb_show},
 	{"pb make", "make a message of Flyte from JSON", verb_pb_make},
@@ -66,17 +87,19 @@ static int print_help(const char *group)
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
 		if (!group ||
 		    (strncmp(verbs[i].name, group, len) == 0 && verbs[i].name[len] == ' '))
-			buf_printf(&text, "  %-16s%s\n", verbs[i].name, verbs[i].about);
+			buf_printf(&text, "  %-21s%s\n", verbs[i].name, verbs[i].about);
 	if (!group)
 		buf_puts(&text,
 			 "\nOptions:\n"
-			 "  --version       Print the versions of program, plugin ABI and "
+			 "  --version            Print the versions of program, plugin ABI and "
 			 "protocol.\n"
-			 "  --help          Show this message and exit; after a verb, its own.\n"
+			 "  --help               Show this message and exit; after a verb, its "
+			 "own.\n"
 			 "\nExamples:\n"
 			 "  taskhost plugin new greet --dir greet\n"
 			 "  taskhost run arith.add -i a=2 -i b=3\n"
 			 "  taskhost run arith.add --help\n"
+			 "  taskhost task submit arith.add -i a=2 -i b=3 --wait\n"
 			 "  taskhost pb show --type LiteralMap outputs.pb\n");
 	return output_text(&text);
 }
@@ -93,9 +116,10 @@ static bool is_group(const char *word)
 
 static int unknown_verb(const char *typed)
 {
-	const char *names[ARRAY_LEN(verbs) + 3] = {"plugin", "pb", "help"};
+	const char *names[ARRAY_LEN(verbs) + 7] = {"store", "plugin", "pb",    "help",
+						   "task",  "worker", "config"};
 	const char *close;
-	size_t n = 3;
+	size_t n = 7;
 
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
 		names[n++] = verbs[i].name;
@@ -165,6 +189,23 @@ static int run_words(int argc, char **argv)
 	return v ? run_verb(v, argc - words, argv + words) : unknown_verb(name);
 }
 
+/* `pyflyte serve connector`; agent is its older name. */
+static int run_pyflyte(int argc, char **argv)
+{
+	char prog[32];
+
+	if (argc < 3 || !streq(argv[1], "serve") ||
+	    !(streq(argv[2], "connector") || streq(argv[2], "agent"))) {
+		fprintf(stderr,
+			"Usage: pyflyte serve connector|agent [OPTIONS]\n\n"
+			"Error: of pyflyte, only this stands behind taskhost; the others are "
+			"pyflyte-execute, pyflyte-fast-execute and pyflyte-map-execute.\n");
+		return EXIT_USAGE;
+	}
+	snprintf(prog, sizeof(prog), "pyflyte serve %s", argv[2]);
+	return verb_serve(prog, argc - 3, argv + 3);
+}
+
 int main(int argc, char **argv)
 {
 	const char *program = argc > 0 ? path_base(argv[0]) : "taskhost";
@@ -173,5 +214,9 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_LEN(stand_ins); i++)
 		if (streq(program, stand_ins[i].program))
 			return find_verb(stand_ins[i].verb)->run(program, argc - 1, argv + 1);
+	if (streq(program, "pyflyte"))
+		return run_pyflyte(argc, argv);
+	if (streq(program, "c0"))
+		return verb_serve("c0", argc - 1, argv + 1);
 	return run_words(argc > 0 ? argc - 1 : 0, argv + 1);
 }

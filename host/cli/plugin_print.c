@@ -90,6 +90,7 @@ static void task_types_json(const struct note_offer *offer, struct jw *w)
 	for (size_t i = 0; i < offer->n_task_types; i++) {
 		jw_object_begin(w);
 		jw_kv_str(w, "type", offer->task_types[i].type);
+		jw_kv_int(w, "version", offer->task_types[i].version);
 		jw_kv_bool(w, "sync", offer->task_types[i].sync);
 		jw_object_end(w);
 	}

@@ -20,7 +20,8 @@ static int read_result(const char *dir, const char *name, struct buf *out, struc
 
 /* ---- outputs --------------------------------------------------------------------------------- */
 
-static int print_literal(const char *name,
+static int print_literal(const char *what,
+			 const char *name,
 			 const Literal *lit,
 			 const LiteralType *type,
 			 struct jw *w,
@@ -30,11 +31,14 @@ static int print_literal(const char *name,
 
 	jw_keyz(w, name);
 	rc = human_print(lit, type, w, err);
-	return rc < 0 ? err_wrap(err, "output '%s'", name) : 0;
+	return rc < 0 ? err_wrap(err, "%s '%s'", what, name) : 0;
 }
 
-static int
-print_map(const LiteralMap *map, const VariableMap *vars, struct jw *w, struct error *err)
+int run_result_values(const char *what,
+		      const LiteralMap *map,
+		      const VariableMap *vars,
+		      struct jw *w,
+		      struct error *err)
 {
 	int rc = 0;
 
@@ -44,12 +48,13 @@ print_map(const LiteralMap *map, const VariableMap *vars, struct jw *w, struct e
 		const Literal *lit = literal_map_find(map, str_of(name));
 
 		if (lit)
-			rc = print_literal(name, lit, vars->variables[i]->value->type, w, err);
+			rc = print_literal(what, name, lit, vars->variables[i]->value->type, w,
+					   err);
 	}
 	for (size_t i = 0; rc == 0 && i < map->n_literals; i++)
 		if (!vars || !interface_find(vars, str_of(map->literals[i]->key)))
-			rc = print_literal(map->literals[i]->key, map->literals[i]->value, NULL, w,
-					   err);
+			rc = print_literal(what, map->literals[i]->key, map->literals[i]->value,
+					   NULL, w, err);
 	jw_object_end(w);
 	return rc;
 }
@@ -67,8 +72,9 @@ outputs_text(const char *dir, const TaskTemplate *template, struct buf *text, st
 		rc = literal_map_decode((struct str){wire.data, wire.len}, "the outputs", &arena,
 					&map, err);
 	if (rc == 0)
-		rc = print_map(map, template->interface ? template->interface->outputs : NULL, &w,
-			       err);
+		rc = run_result_values("output", map,
+				       template->interface ? template->interface->outputs : NULL,
+				       &w, err);
 	arena_done(&arena);
 	return rc;
 }

@@ -45,7 +45,7 @@ static const struct args_command command = {
 	.min_operands = 1,
 	.max_operands = 1,
 	.notes = "JSON: {\"file\",\"ok\",\"failed_step\",\"reason\",\"signal\",\"elapsed_ms\","
-		 "\"tasks\":[...]}",
+		 "\"tasks\":[...],\n\"executors\":[{\"name\",\"max_inflight\"}]}",
 	.examples = "taskhost plugin check ./arith.so\n"
 		    "taskhost plugin check ./arith.so --timeout 30s -o json",
 };
@@ -66,6 +66,15 @@ static void result_json(const char *path, const struct probe_result *p, struct b
 	jw_array_begin(&w);
 	for (size_t i = 0; i < p->n_tasks; i++)
 		jw_strz(&w, p->tasks[i]);
+	jw_array_end(&w);
+	jw_keyz(&w, "executors");
+	jw_array_begin(&w);
+	for (size_t i = 0; i < p->n_executors; i++) {
+		jw_object_begin(&w);
+		jw_kv_strz(&w, "name", p->executors[i].name);
+		jw_kv_int(&w, "max_inflight", p->executors[i].max_inflight);
+		jw_object_end(&w);
+	}
 	jw_array_end(&w);
 	jw_object_end(&w);
 	buf_putc(out, '\n');

@@ -143,9 +143,12 @@ static void offer_text(const char *kind, const struct note_offer *o, bool task, 
 		buf_printf(out, STR_FMT, STR_ARG(o->name));
 	if (o->about.len > 0)
 		buf_printf(out, "\n    " STR_FMT, STR_ARG(o->about));
-	for (size_t i = 0; i < o->n_task_types; i++)
-		buf_printf(out, "\n    task type " STR_FMT "%s", STR_ARG(o->task_types[i].type),
-			   o->task_types[i].sync ? " (sync)" : "");
+	for (size_t i = 0; i < o->n_task_types; i++) {
+		buf_printf(out, "\n    task type " STR_FMT, STR_ARG(o->task_types[i].type));
+		if (o->task_types[i].version)
+			buf_printf(out, " version %d", o->task_types[i].version);
+		buf_puts(out, o->task_types[i].sync ? " (sync)" : "");
+	}
 	for (size_t i = 0; i < o->n_aliases; i++)
 		buf_printf(out, "\n    alias " STR_FMT, STR_ARG(o->aliases[i]));
 	buf_putc(out, '\n');

@@ -4,6 +4,7 @@
 #include "cli/output.h"
 #include "cli/plugin_print.h"
 #include "cli/verb.h"
+#include "cli/worker_plugins.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,7 +13,8 @@
 struct options {
 	struct search_options search;
 	const char *output;
-	bool all;
+	bool all, on_worker;
+	struct worker_options worker;
 };
 
 static const struct args_option options[] = {
@@ -27,13 +29,21 @@ static const struct args_option options[] = {
 	 .kind = ARGS_FLAG,
 	 .offset = offsetof(struct options, all),
 	 .help = "Also files that are no plugins and are not called .so."},
+	{.name = "worker",
+	 .letter = 'w',
+	 .kind = ARGS_FLAG,
+	 .offset = offsetof(struct options, on_worker),
+	 .help = "Those of the running worker, with their runners; so do --address and --socket."},
+	WORKER_ADDRESS_OPTIONS(struct options, worker),
 	SEARCH_OPTIONS(struct options, search),
 };
 
 static const struct args_command command = {
 	.operands = "[DIR]...",
 	.about = "Lists plugin files: those of the directories named, else along the search path.\n"
-		 "Says of each what it offers, or why it is refused. Runs no code of theirs.",
+		 "Says of each what it offers, or why it is refused. Runs no code of theirs.\n"
+		 "With --worker lists those of a running worker, with generations, runners and\n"
+		 "limits.",
 	.options = options,
 	.n_options = sizeof(options) / sizeof(*options),
 	.max_operands = SIZE_MAX,
@@ -41,9 +51,13 @@ static const struct args_command command = {
 		"JSON: {\"directories\":[...],\"plugins\":[{\"file\",\"name\",\"state\",\"reason\","
 		"\n\"lost_claims\", and of a readable note \"id\",\"version\",\"about\",\"abi\","
 		"\"needs\",\n\"tasks\",\"executors\",\"resolvers\"}]}. state is active, refused, "
-		"quarantined or\nnot-a-plugin.",
+		"quarantined or\nnot-a-plugin. Of a worker: {\"directories\",\"plugins\":[{"
+		"\"id\",\"state\",\"reason\",\n\"quarantined_until\",\"generations\":[{"
+		"\"digest\",\"runners\",\"limits\",…}],…}]}.\nExit codes: 0 done, 1 refused, 2 "
+		"usage, 3 not found, 4 the worker cannot be reached,\n5 timed out.",
 	.examples = "taskhost plugin ls\n"
-		    "taskhost plugin ls ./build -o json",
+		    "taskhost plugin ls ./build -o json\n"
+		    "taskhost plugin ls --worker",
 };
 
 static const char *state_name(enum plugin_state state)
@@ -218,6 +232,31 @@ static int list(const char *prog, struct options *o, const struct args_list *dir
 	return code;
 }
 
+/* What the option parser cannot know. */
+static const char *usage_fault(const struct options *o, const struct args_list *operands)
+{
+	const bool local = operands->n > 0 || o->search.dirs.n > 0 || o->search.trusted.n > 0;
+
+	if (o->on_worker && local)
+		return "A worker knows its own directories: leave out DIR, '--plugins' and "
+		       "'--trust-plugins'.";
+	if (!o->on_worker && o->worker.patience)
+		return "'--request-timeout' goes with '--worker'.";
+	return NULL;
+}
+
+static int ls(const char *prog, struct options *o, const struct args_list *dirs)
+{
+	const char *fault;
+
+	o->on_worker = o->on_worker || o->worker.address || o->worker.socket;
+	o->worker.output = o->output;
+	fault = usage_fault(o, dirs);
+	if (fault)
+		return args_usage_error(&command, prog, fault);
+	return o->on_worker ? worker_plugin_ls(prog, &o->worker, o->all) : list(prog, o, dirs);
+}
+
 int verb_plugin_ls(const char *prog, int argc, char **argv)
 {
 	struct options o = {.output = "text"};
@@ -225,7 +264,7 @@ int verb_plugin_ls(const char *prog, int argc, char **argv)
 	int code = args_read(&command, prog, argc, argv, &o, &operands);
 
 	if (code < 0)
-		code = list(prog, &o, &operands);
+		code = ls(prog, &o, &operands);
 	args_done(&command, &o, &operands);
 	return code;
 }

@@ -6,15 +6,13 @@
 #include "cli/run_inputs.h"
 #include "cli/run_result.h"
 #include "cli/supervise.h"
+#include "cli/template_file.h"
 #include "cli/verb.h"
-#include "flyte/pbjson.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
-
-#define TEMPLATE_MAX ((size_t)64 << 20)
 
 struct options {
 	struct args_list values;
@@ -164,36 +162,17 @@ static int find_native(struct run *r, struct error *err)
 	return rc;
 }
 
-static int read_template(struct run *r, struct error *err)
+static int find_task(struct run *r, struct error *err)
 {
-	const char *path = r->o->template;
-	_cleanup_(buf_done) struct buf wire = BUF_INIT;
 	TaskTemplate *template;
 	int rc;
 
-	if (str_ends(str_of(path), ".json")) {
-		_cleanup_(buf_done) struct buf json = BUF_INIT;
-		const struct message_desc *type =
-			message_desc_find(STR("flyteidl.core.TaskTemplate"));
-
-		rc = file_read(path, TEMPLATE_MAX, &json, err);
-		if (rc == 0)
-			rc = pbjson_parse(type, (struct str){json.data, json.len}, path, &wire,
-					  err);
-	} else {
-		rc = file_read(path, TEMPLATE_MAX, &wire, err);
-	}
-	if (rc == 0)
-		rc = task_template_decode((struct str){wire.data, wire.len}, path, &r->arena,
-					  &template, err);
+	if (r->task)
+		return find_native(r, err);
+	rc = template_file_read(r->o->template, &r->arena, &template, err);
 	if (rc == 0)
 		r->template = template;
 	return rc;
-}
-
-static int find_task(struct run *r, struct error *err)
-{
-	return r->task ? find_native(r, err) : read_template(r, err);
 }
 
 /* ---- directories ----------------------------------------------------------------------------- */

@@ -10,7 +10,10 @@ import tap
 import taskhost
 
 VERBS = ["run", "execute", "map-execute", "fast-execute", "plugin ls", "plugin inspect",
-         "plugin check", "plugin new", "resolve", "pb show", "pb make", "pb types"]
+         "plugin check", "plugin new", "resolve", "pb show", "pb make", "pb types",
+         "plugin reload", "plugin enable", "plugin disable", "plugin unquarantine",
+         "task submit", "task ls", "task get", "task wait", "task logs", "task cancel",
+         "task retry", "worker status", "worker drain", "worker stats"]
 
 
 class Help(unittest.TestCase):

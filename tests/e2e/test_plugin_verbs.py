@@ -72,7 +72,8 @@ class Ls(Verbs):
         self.assertEqual(alpha["abi"], [1, 0])
         self.assertEqual([t["name"] for t in alpha["tasks"]], ["alpha.one"])
         executor, = (e for e in alpha["executors"] if e["name"] == "alpha.Run")
-        self.assertEqual(executor["task_types"], [{"type": "mine", "sync": False}])
+        self.assertEqual(executor["task_types"],
+                         [{"type": "mine", "version": 0, "sync": False}])
         self.assertEqual(executor["aliases"], ["some.Alias"])
         self.assertEqual((alpha["lost_claims"], len(plugins["beta"]["lost_claims"])), ([], 2))
         self.assertTrue(plugins["broken"]["reason"])

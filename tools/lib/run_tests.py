@@ -20,7 +20,7 @@ def run(build, long):
     if os.path.exists(log):
         os.remove(log)
     environment = dict(os.environ, TASKHOST_TEST_LONG="1" if long else "")
-    command = ["meson", "test", "-C", directory, "--no-rebuild", "--num-processes", "2"]
+    command = ["meson", "test", "-C", directory, "--no-rebuild", "--num-processes", "4"]
     done = subprocess.run(command + SUITES.get(build, []), env=environment, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if not os.path.exists(log):
