@@ -5,32 +5,17 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
-BUILD = os.environ.get("TASKHOST_BENCH_BUILD", "build/release")
-TASKHOST = os.path.abspath(os.path.join(BUILD, "host", "cli", "taskhost"))
-PLUGINS = ":".join(os.path.abspath(os.path.join(BUILD, d)) for d in ("tests/bench", "plugins"))
+import bench_plugins
+from bench_report import BUILD, PLUGINS, TASKHOST, target, work_directory
+
 ADD = {
     "literals": {
         "a": {"scalar": {"primitive": {"integer": "20"}}},
         "b": {"scalar": {"primitive": {"integer": "22"}}},
     }
 }
-
-
-def work_directory():
-    """In memory where that is possible. On a disk file system the figure would be the disk's: ext4
-    flushes the data of a file that is renamed over another one, and outputs.pb is written anew each
-    time, which alone takes ten times as long as all the rest. A disk adds that to any program."""
-    memory = "/dev/shm"
-    return tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None)
-
-
-def target(words, value, limit, unit="x"):
-    met = value <= limit
-    print(f"  {words}: {value:.2f}{unit} (target <= {limit:g}{unit}) {'ok' if met else 'MISSED'}")
-    return met
 
 
 def make_inputs(work):
@@ -107,23 +92,7 @@ def plugins():
     print(f"plugins: a directory of {count}")
     with work_directory() as work:
         directory = os.path.join(work, "plugins")
-        os.mkdir(directory)
-        source = os.path.join(work, "p.c")
-        for i in range(count):
-            # one compiled file, its id changed in place: the same length everywhere
-            if i == 0:
-                with open(source, "w", encoding="utf-8") as out:
-                    out.write(
-                        '#include <taskhost/author.h>\nTH_PLUGIN("bench0000", "1.0.0", "One of many");\n'
-                        '#define ONE(X) X(in, a, integer, "a") X(out, o0, integer, "a")\n'
-                        'TH_TASK(one, ONE, "Gives a") { out->o0 = in->a; return TH_OK; }\n'
-                    )
-                subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-Wl,-z,relro,-z,now",
-                                "-Iplugin-api/include", "-o", work + "/p.so", source], check=True)
-                with open(work + "/p.so", "rb") as data:
-                    image = data.read()
-            with open(os.path.join(directory, f"bench{i:04}.so"), "wb") as out:
-                out.write(image.replace(b"bench0000", b"bench%04d" % i))
+        bench_plugins.make(directory, count)
         start = time.monotonic()
         listed = subprocess.run([TASKHOST, "plugin", "ls", directory, "-o", "json"], stdout=subprocess.PIPE, check=True)
         elapsed = (time.monotonic() - start) * 1e3
@@ -155,13 +124,23 @@ def literals():
     return True
 
 
+def serve():
+    import bench_serve  # needs python3-grpcio, which the others do not
+    return bench_serve.serve()
+
+
 def main():
-    sections = {"execute": execute, "plugins": plugins, "literals": literals}
-    wanted = sys.argv[1:] or list(sections)
+    offline = {"execute": execute, "plugins": plugins, "literals": literals}
+    sections = {**offline, "serve": serve}
+    wanted = sys.argv[1:] or list(offline)
+    if wanted == ["all"]:
+        wanted = list(sections)
     unknown = [w for w in wanted if w not in sections]
     if unknown:
-        sys.exit(f"tools/bench: no section '{unknown[0]}'; there are {', '.join(sections)}")
+        sys.exit(f"tools/bench: no section '{unknown[0]}'; there are {', '.join(sections)}, all")
     met = [sections[w]() for w in wanted]
+    if not sys.argv[1:]:
+        print("the worker under load: tools/bench serve, about a minute")
     return 0 if all(met) else 1
 
 
