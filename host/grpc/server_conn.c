@@ -17,7 +17,15 @@ struct server_conn {
 	uint8_t *writing; /* what a queued write reads from; NULL when none is queued */
 	bool closed;
 	bool broken; /* to be closed once its last words are out */
+	bool lingering;
+	size_t lingered; /* bytes thrown away meanwhile */
 };
+
+/* A socket closed with bytes unread resets the connection, and the reset may overtake the last
+ * words: the GOAWAY that says why, or the answer to the last call. So the sending side is ended
+ * first, and what still comes is thrown away until the client has closed too, within bounds. */
+#define LINGER_NS  ((int64_t)1000000000)
+#define LINGER_MAX ((size_t)8 << 20)
 
 /* ---- life -------------------------------------------------------------------------------- */
 
@@ -34,6 +42,14 @@ static void conn_free(struct server_conn *c)
 	server_check_end(s);
 }
 
+static void drop_parts(struct server_conn *c)
+{
+	h2_conn_free(TAKE(c->h2));
+	loop_later_cancel(c->server->loop, &c->flush);
+	if (c->filter)
+		c->filter_ops->close(TAKE(c->filter));
+}
+
 void server_conn_close(struct server_conn *c)
 {
 	struct grpc_server *s = c->server;
@@ -42,18 +58,37 @@ void server_conn_close(struct server_conn *c)
 		return;
 	c->closed = true;
 	loop_timer_cancel(s->loop, &c->timer);
-	loop_later_cancel(s->loop, &c->flush);
 	*c->link = c->next;
 	if (c->next)
 		c->next->link = c->link;
 	s->n_conns--;
-	h2_conn_free(TAKE(c->h2));
-	if (c->filter)
-		c->filter_ops->close(c->filter);
+	drop_parts(c);
 	stream_close(c->stream);
 	server_set_trim(s);
 	if (!c->writing)
 		conn_free(c);
+}
+
+/* All has been written: ends the connection without taking the last words back. */
+static void linger(struct server_conn *c)
+{
+	struct grpc_server *s = c->server;
+	struct error err;
+
+	drop_parts(c);
+	c->lingering = true;
+	if (stream_shutdown(c->stream, &err) < 0 ||
+	    stream_read_start(c->stream, s->read_buf, READ_SIZE, &err) < 0)
+		server_conn_close(c);
+	else
+		loop_timer_set(s->loop, &c->timer, loop_now_ns() + LINGER_NS);
+}
+
+static void throw_away(struct server_conn *c, size_t len)
+{
+	c->lingered += len;
+	if (c->lingered > LINGER_MAX)
+		server_conn_close(c);
 }
 
 static void on_written(void *arg, int code);
@@ -140,7 +175,7 @@ static void turn(struct server_conn *c)
 	if (!c->writing && (c->broken || h2_conn_is_done(c->h2))) {
 		if (*h2_conn_complaint(c->h2))
 			log_debug("grpc: %s: %s", c->peer.address, h2_conn_complaint(c->h2));
-		server_conn_close(c);
+		linger(c);
 		return;
 	}
 	rearm(c);
@@ -177,6 +212,10 @@ static void on_timer(struct loop_timer *t)
 {
 	struct server_conn *c = CONTAINER_OF(t, struct server_conn, timer);
 
+	if (c->lingering) {
+		server_conn_close(c);
+		return;
+	}
 	h2_conn_tick(c->h2, loop_now_ns());
 	/* Ended, and it cannot even be told. */
 	if ((c->writing || (c->filter && !c->established)) && h2_conn_next_ns(c->h2) == INT64_MAX)
@@ -246,6 +285,10 @@ static void on_read(void *user, const void *data, size_t len)
 	int r;
 
 	err.message[0] = 0;
+	if (c->lingering) {
+		throw_away(c, len);
+		return;
+	}
 	if (c->broken)
 		return;
 	r = c->filter ? feed_filter(c, data, len, &err) : h2_conn_feed(c->h2, data, len, &err);
@@ -335,5 +378,6 @@ int server_conn_new(struct grpc_server *s,
 
 void server_conn_shutdown(struct server_conn *c)
 {
-	h2_conn_shutdown(c->h2);
+	if (!c->lingering)
+		h2_conn_shutdown(c->h2);
 }

@@ -93,10 +93,11 @@ class Kill(unittest.TestCase):
                     if f.read().strip() in ("echo", "shell", "ledger"):
                         runners.append(pid)
         if not runners:
-            return 0
+            return False
         with contextlib.suppress(ProcessLookupError):
             os.kill(rng.choice(runners), signal.SIGKILL)
-        return 1
+            return True
+        return False
 
     def kill_loop(self, w, rng, seconds):
         """[kills of the worker, of these before it was ready, kills of runners]"""
@@ -110,8 +111,8 @@ class Kill(unittest.TestCase):
             else:
                 w.wait_ready()
                 time.sleep(rng.random() * 2.5)
-            if not early and time.monotonic() > next_runner:
-                counts["runners"] += self.kill_a_runner(w, rng)
+            if not early and time.monotonic() > next_runner and self.kill_a_runner(w, rng):
+                counts["runners"] += 1
                 next_runner = time.monotonic() + RUNNER_KILL_EVERY
                 time.sleep(rng.random() * 0.5)
             self.assertIsNone(w.process.poll(), "the worker ended by itself: " + w.log())

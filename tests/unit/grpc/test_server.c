@@ -251,6 +251,68 @@ TEST(draining_an_idle_server)
 	finish();
 }
 
+/* The preface, SETTINGS and a frame that ends the connection. */
+static int dial_and_end(const char *frame, size_t len)
+{
+	int fd = dial();
+
+	CHECK(write(fd, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", 33) == 33);
+	CHECK(write(fd, frame, len) == (ssize_t)len);
+	for (int i = 0; i < 500 && !is_closed(fd); i++)
+		turn(1);
+	return fd;
+}
+
+#define GOAWAY "\0\0\10\7\0\0\0\0\0\0\0\0\0\0\0\0\0"
+#define PING   "\0\0\10\6\0\0\0\0\0abcdefgh"
+
+TEST(the_last_words_are_not_taken_back)
+{
+	/* A client's own GOAWAY, and PING on a stream, which is an error. */
+	static const char *const ends[] = {GOAWAY, "\0\0\10\6\0\0\0\0\1abcdefgh"};
+	int fd;
+
+	start(NULL);
+	for (size_t i = 0; i < 2; i++) {
+		fd = dial_and_end(ends[i], 17);
+		for (int k = 0; k < 20; k++) { /* what is on its way meanwhile */
+			CHECK(send(fd, PING, 17, MSG_NOSIGNAL) == 17);
+			turn(1);
+		}
+		CHECK_INT(recv(fd, (char[1]){0}, 1, MSG_DONTWAIT), 0); /* an end, not a reset */
+		CHECK_INT(grpc_server_connections(server), 1);
+		close(fd);
+		turn(5);
+		CHECK_INT(grpc_server_connections(server), 0);
+	}
+	finish();
+}
+
+TEST(who_does_not_close_is_not_waited_for_long)
+{
+	static const char bytes[64 << 10];
+	size_t sent = 0;
+	ssize_t n;
+	int fd;
+
+	start(NULL);
+	fd = dial_and_end(GOAWAY, 17);
+	for (int i = 0; i < 2000 && grpc_server_connections(server); i++)
+		turn(1);
+	CHECK_INT(grpc_server_connections(server), 0);
+	close(fd);
+	fd = dial_and_end(GOAWAY, 17);
+	while ((n = send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL | MSG_DONTWAIT)) > 0 ||
+	       errno == EAGAIN) {
+		sent += n > 0 ? (size_t)n : 0;
+		turn(1);
+	}
+	CHECK(sent < (size_t)32 << 20); /* of the gigabytes that fit into a second */
+	CHECK_INT(grpc_server_connections(server), 0);
+	close(fd);
+	finish();
+}
+
 TEST(a_reader_that_stops_is_dropped)
 {
 	struct grpc_limits limits = grpc_limits_default;
