@@ -44,21 +44,21 @@ static __attribute__((noinline)) void fake_crash_here(void)
 	*(volatile int *)nowhere = 1;
 }
 
+/* Seen from outside, as a compiler may leave out an allocation that nobody can see. */
+static void *volatile leaked;
+
 static void allocate_without_end(void)
 {
 	for (;;) {
-		char *p = malloc((size_t)1 << 20);
-
-		if (!p)
+		leaked = malloc((size_t)1 << 20);
+		if (!leaked)
 			abort();
-		memset(p, 1, (size_t)1 << 20);
+		memset(leaked, 1, (size_t)1 << 20);
 	}
 }
 
 static void leak(long mib)
 {
-	static void *volatile leaked;
-
 	leaked = malloc((size_t)mib << 20);
 	if (leaked)
 		memset(leaked, 1, (size_t)mib << 20);
