@@ -419,7 +419,7 @@ static int print_any(struct printer *p, struct path_frame *f, struct str wire, u
 {
 	struct view_field url = {0}, value = {0};
 	struct path_frame below = {.up = f};
-	struct str name, head;
+	struct str name;
 	const char *slash;
 	int r = 0;
 
@@ -428,9 +428,10 @@ static int print_any(struct printer *p, struct path_frame *f, struct str wire, u
 	f->field = &f->type->fields[1];
 	jw_object_begin(&p->w);
 	if (url.bytes.len > 0 || value.bytes.len > 0) {
-		slash = url.bytes.len > 0 ? memrchr(url.bytes.ptr, '/', url.bytes.len) : NULL;
-		head.len = slash ? (size_t)(slash - url.bytes.ptr) + 1 : 0;
-		name = (struct str){url.bytes.ptr + head.len, url.bytes.len - head.len};
+		name = url.bytes;
+		slash = name.len > 0 ? memrchr(name.ptr, '/', name.len) : NULL;
+		if (slash)
+			name = (struct str){slash + 1, (size_t)(name.ptr + name.len - slash) - 1};
 		below.type = message_desc_find(name);
 		if (!below.type)
 			return path_err(f, p->err, ERR_UNSUPPORTED,
