@@ -2,10 +2,9 @@
 #include "base/mem.h"
 #include "cli/loader.h"
 #include "cli/output.h"
-#include "cli/run_help.h"
-#include "cli/run_inputs.h"
 #include "cli/run_result.h"
 #include "cli/supervise.h"
+#include "cli/task_asked.h"
 #include "cli/template_file.h"
 #include "cli/verb.h"
 
@@ -15,36 +14,15 @@
 #include <unistd.h>
 
 struct options {
-	struct args_list values;
-	const char *inputs, *template, *executor, *deck, *raw_output;
+	struct task_asked asked;
+	const char *deck, *raw_output;
 	int64_t timeout;
 	bool debug;
 	struct search_options search;
 };
 
 static const struct args_option options[] = {
-	{.name = "input",
-	 .letter = 'i',
-	 .kind = ARGS_LIST,
-	 .offset = offsetof(struct options, values),
-	 .value = "NAME=VALUE",
-	 .help = "One input; may be given again. NAME=@PATH reads a file, NAME=- standard input."},
-	{.name = "inputs",
-	 .kind = ARGS_TEXT,
-	 .offset = offsetof(struct options, inputs),
-	 .value = "FILE",
-	 .help = "Inputs from a .json file (an object of names and values as typed) or a .pb file "
-		 "(LiteralMap). -i goes before it."},
-	{.name = "template",
-	 .kind = ARGS_TEXT,
-	 .offset = offsetof(struct options, template),
-	 .value = "FILE",
-	 .help = "Run this TaskTemplate (.pb, or .json in protobuf's JSON) instead of a TASK."},
-	{.name = "executor",
-	 .kind = ARGS_TEXT,
-	 .offset = offsetof(struct options, executor),
-	 .value = "NAME",
-	 .help = "The executor for the template; unless given, the one that claims its task type."},
+	ASKED_OPTIONS(struct options, asked, "Run"),
 	{.name = "timeout",
 	 .kind = ARGS_DURATION,
 	 .offset = offsetof(struct options, timeout),
@@ -169,7 +147,7 @@ static int find_task(struct run *r, struct error *err)
 
 	if (r->task)
 		return find_native(r, err);
-	rc = template_file_read(r->o->template, &r->arena, &template, err);
+	rc = template_file_read(r->o->asked.template, &r->arena, &template, err);
 	if (rc == 0)
 		r->template = template;
 	return rc;
@@ -271,7 +249,7 @@ static int execute(struct run *r)
 	struct child child = {.want = r->task ? CHILD_NAME : CHILD_TEMPLATE,
 			      .registry = &r->registry,
 			      .template = r->template,
-			      .executor = r->o->executor,
+			      .executor = r->o->asked.executor,
 			      .name = str_of(r->task),
 			      .inputs = {r->inputs.data, r->inputs.len},
 			      .ctx = &ctx,
@@ -294,31 +272,15 @@ static int execute(struct run *r)
 	return code;
 }
 
-static int print_help(const struct run *r)
-{
-	_cleanup_(buf_done) struct buf text = BUF_INIT;
-	_cleanup_(buf_done) struct buf usage = BUF_INIT;
-
-	if (r->task)
-		buf_puts(&usage, r->task);
-	else
-		buf_printf(&usage, "--template %s", r->o->template);
-	run_help(r->prog, usage.data ? usage.data : "", r->template, r->note, &text);
-	return output_text(&text);
-}
-
 static int run(struct run *r, bool help)
 {
-	const struct run_inputs inputs = {.note = r->note,
-					  .template = r->template,
-					  .file = r->o->inputs,
-					  .values = &r->o->values};
+	const struct task_asked *a = &r->o->asked;
 	struct error err = ERROR_INIT;
 	int rc;
 
 	if (help)
-		return print_help(r);
-	rc = run_inputs_build(&inputs, &r->inputs, &err);
+		return asked_help(r->prog, a, r->task, r->template, r->note);
+	rc = asked_inputs(a, r->template, r->note, &r->inputs, &err);
 	if (rc == ERR_INVALID || rc == ERR_MISMATCH)
 		return args_usage_error(&command, r->prog, err.message);
 	if (rc < 0)
@@ -352,12 +314,10 @@ static int run_task(const char *prog, const struct options *o, const char *task,
 /* What the option parser cannot know. */
 static const char *usage_fault(const struct options *o, const struct args_list *operands)
 {
-	if (operands->n == 0 && !o->template)
-		return "Missing argument 'TASK' (or option '--template').";
-	if (operands->n > 0 && o->template)
-		return "'TASK' and '--template' exclude each other.";
-	if (o->executor && !o->template)
-		return "'--executor' goes with '--template'; a task has its own.";
+	const char *fault = asked_fault(&o->asked, operands);
+
+	if (fault)
+		return fault;
 	if (o->debug && o->timeout > 0)
 		return "'--debug' and '--timeout' exclude each other.";
 	return NULL;
@@ -372,7 +332,7 @@ int verb_run(const char *prog, int argc, char **argv)
 	const char *fault = rc < 0 ? err.message : usage_fault(&o, &operands);
 	int code;
 
-	if (rc == ARGS_HELP && operands.n == 0 && !o.template) {
+	if (rc == ARGS_HELP && operands.n == 0 && !o.asked.template) {
 		_cleanup_(buf_done) struct buf text = BUF_INIT;
 
 		args_help(&command, prog, false, &text);

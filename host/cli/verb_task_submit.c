@@ -1,8 +1,7 @@
 #include "cli/execution_print.h"
 #include "cli/inputs_absolute.h"
 #include "cli/output.h"
-#include "cli/run_help.h"
-#include "cli/run_inputs.h"
+#include "cli/task_asked.h"
 #include "cli/task_wait.h"
 #include "cli/template_file.h"
 #include "cli/verb.h"
@@ -14,36 +13,15 @@
 #define NOT_GIVEN INT64_MIN
 
 struct options {
-	struct args_list values;
-	const char *inputs, *template, *executor, *key, *output_prefix;
+	struct task_asked asked;
+	const char *key, *output_prefix;
 	int64_t priority, timeout, queue_timeout, retries;
 	bool wait;
 	struct worker_options worker;
 };
 
 static const struct args_option options[] = {
-	{.name = "input",
-	 .letter = 'i',
-	 .kind = ARGS_LIST,
-	 .offset = offsetof(struct options, values),
-	 .value = "NAME=VALUE",
-	 .help = "One input; may be given again. NAME=@PATH reads a file, NAME=- standard input."},
-	{.name = "inputs",
-	 .kind = ARGS_TEXT,
-	 .offset = offsetof(struct options, inputs),
-	 .value = "FILE",
-	 .help = "Inputs from a .json file (an object of names and values as typed) or a .pb file "
-		 "(LiteralMap). -i goes before it."},
-	{.name = "template",
-	 .kind = ARGS_TEXT,
-	 .offset = offsetof(struct options, template),
-	 .value = "FILE",
-	 .help = "Submit this TaskTemplate (.pb, or .json in protobuf's JSON) instead of a TASK."},
-	{.name = "executor",
-	 .kind = ARGS_TEXT,
-	 .offset = offsetof(struct options, executor),
-	 .value = "NAME",
-	 .help = "The executor for the template; unless given, the one that claims its task type."},
+	ASKED_OPTIONS(struct options, asked, "Submit"),
 	{.name = "key",
 	 .kind = ARGS_TEXT,
 	 .offset = offsetof(struct options, key),
@@ -176,22 +154,23 @@ static int find_task(struct submission *s)
 
 	if (s->task)
 		code = ask_for_task(s);
-	else if (template_file_read(s->o->template, &s->w.arena, &s->template, &err) < 0)
+	else if (template_file_read(s->o->asked.template, &s->w.arena, &s->template, &err) < 0)
 		code = output_error(s->w.prog, &err);
 	return code == EXIT_DONE ? check_types(s) : code;
 }
 
 /* ---- its inputs ------------------------------------------------------------------------------ */
 
+static const struct note_offer *note_of(const struct submission *s)
+{
+	return s->has_note ? &s->note : NULL;
+}
+
 static int read_inputs(struct submission *s)
 {
-	const struct run_inputs in = {.template = s->template,
-				      .note = s->has_note ? &s->note : NULL,
-				      .file = s->o->inputs,
-				      .values = &s->o->values};
 	_cleanup_(buf_done) struct buf wire = BUF_INIT;
 	struct error err = ERROR_INIT;
-	int rc = run_inputs_build(&in, &wire, &err);
+	int rc = asked_inputs(&s->o->asked, s->template, note_of(s), &wire, &err);
 
 	if (rc == ERR_INVALID || rc == ERR_MISMATCH)
 		return args_usage_error(&command, s->w.prog, err.message);
@@ -231,7 +210,7 @@ static bool fill(struct submission *s, Request *r, struct extras *x)
 		r->what_case = TASKHOST__WORKER__V1__SUBMIT_TASK_REQUEST__WHAT_TEMPLATE;
 		r->template_ = s->template;
 	}
-	r->executor = text(s, o->executor);
+	r->executor = text(s, o->asked.executor);
 	r->key = text(s, o->key);
 	r->output_prefix = text(s, o->output_prefix);
 	r->inputs = s->inputs;
@@ -285,20 +264,6 @@ static int submit(struct submission *s)
 
 /* ---- the verb -------------------------------------------------------------------------------- */
 
-static int print_help(const struct submission *s)
-{
-	_cleanup_(buf_done) struct buf text = BUF_INIT;
-	_cleanup_(buf_done) struct buf usage = BUF_INIT;
-
-	if (s->task)
-		buf_puts(&usage, s->task);
-	else
-		buf_printf(&usage, "--template %s", s->o->template);
-	run_help(s->w.prog, usage.data ? usage.data : "", s->template,
-		 s->has_note ? &s->note : NULL, &text);
-	return output_text(&text);
-}
-
 static int run(const char *prog, const struct options *o, const char *task, bool help)
 {
 	struct submission s = {.o = o, .task = task};
@@ -307,7 +272,7 @@ static int run(const char *prog, const struct options *o, const char *task, bool
 	if (code == EXIT_DONE)
 		code = find_task(&s);
 	if (code == EXIT_DONE && help) {
-		code = print_help(&s);
+		code = asked_help(prog, &o->asked, s.task, s.template, note_of(&s));
 	} else if (code == EXIT_DONE) {
 		code = read_inputs(&s);
 		if (code == EXIT_DONE)
@@ -320,12 +285,10 @@ static int run(const char *prog, const struct options *o, const char *task, bool
 /* What the option parser cannot know. */
 static const char *usage_fault(const struct options *o, const struct args_list *operands)
 {
-	if (operands->n == 0 && !o->template)
-		return "Missing argument 'TASK' (or option '--template').";
-	if (operands->n > 0 && o->template)
-		return "'TASK' and '--template' exclude each other.";
-	if (o->executor && !o->template)
-		return "'--executor' goes with '--template'; a task has its own.";
+	const char *fault = asked_fault(&o->asked, operands);
+
+	if (fault)
+		return fault;
 	if (o->priority != NOT_GIVEN && (o->priority < 0 || o->priority > 9))
 		return "'--priority' is 0 to 9.";
 	if (o->retries != NOT_GIVEN && (o->retries < 0 || o->retries > 1000))
@@ -350,7 +313,7 @@ int verb_task_submit(const char *prog, int argc, char **argv)
 	const char *fault = rc < 0 ? err.message : usage_fault(&o, &operands);
 	int code;
 
-	if (rc == ARGS_HELP && operands.n == 0 && !o.template) {
+	if (rc == ARGS_HELP && operands.n == 0 && !o.asked.template) {
 		_cleanup_(buf_done) struct buf help = BUF_INIT;
 
 		args_help(&command, prog, false, &help);
