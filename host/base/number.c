@@ -32,26 +32,17 @@ static bool take_u64(struct str *s, uint64_t *ret)
 	return true;
 }
 
-static bool take_char(struct str *s, char c)
-{
-	if (s->len == 0 || s->ptr[0] != c)
-		return false;
-	s->ptr++;
-	s->len--;
-	return true;
-}
-
 /* An optional sign; true for a minus. */
 static bool take_sign(struct str *s)
 {
-	return !take_char(s, '+') && take_char(s, '-');
+	return !str_take(s, '+') && str_take(s, '-');
 }
 
 bool parse_u64(struct str s, uint64_t *ret)
 {
 	uint64_t v;
 
-	take_char(&s, '+');
+	str_take(&s, '+');
 	if (!take_u64(&s, &v) || s.len != 0)
 		return false;
 	*ret = v;
@@ -223,7 +214,7 @@ static bool take_fraction(struct str *s, int64_t *ret, int64_t *ret_scale)
 	int64_t v = 0, scale = 1;
 	size_t end, used;
 
-	if (take_char(s, '.')) {
+	if (str_take(s, '.')) {
 		end = skip_digits(*s, 0);
 		used = end;
 		while (used > 0 && s->ptr[used - 1] == '0')

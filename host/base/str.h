@@ -40,6 +40,16 @@ bool str_starts(struct str s, const char *prefix);
 bool str_ends(struct str s, const char *suffix);
 int str_cmp(struct str a, struct str b); /* bytewise, shorter first */
 
+/* Steps over `c` when `s` begins with it. */
+static inline bool str_take(struct str *s, char c)
+{
+	if (s->len == 0 || s->ptr[0] != c)
+		return false;
+	s->ptr++;
+	s->len--;
+	return true;
+}
+
 /* Splits at the last dot: "a.b.c" -> "a.b" and "c". False when there is none or a part is empty. */
 bool str_split_last_dot(struct str s, struct str *ret_head, struct str *ret_tail);
 

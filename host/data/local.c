@@ -1,6 +1,7 @@
 /* Plain paths and file:// URIs. */
 #include "data/data.h"
 
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/mem.h"
 
@@ -12,17 +13,6 @@
 #define DIR_MODE  0755
 
 /* ---- names ----------------------------------------------------------------------------------- */
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 
 /* Decodes in place. False at a percent sign that starts no byte, and at an encoded NUL. */
 static bool percent_decode(char *s)

@@ -118,23 +118,12 @@ size_t meta_format(const struct meta_key *key, const struct store_row *row, char
 
 /* ---- reading ----------------------------------------------------------------------------- */
 
-static int digit_of(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static bool take_hex(struct str *s, size_t bytes, uint8_t *out)
 {
 	if (s->len < 2 * bytes)
 		return false;
 	for (size_t i = 0; i < bytes; i++) {
-		int high = digit_of(s->ptr[2 * i]), low = digit_of(s->ptr[2 * i + 1]);
+		int high = hex_digit(s->ptr[2 * i]), low = hex_digit(s->ptr[2 * i + 1]);
 
 		if (high < 0 || low < 0)
 			return false;
@@ -142,15 +131,6 @@ static bool take_hex(struct str *s, size_t bytes, uint8_t *out)
 	}
 	s->ptr += 2 * bytes;
 	s->len -= 2 * bytes;
-	return true;
-}
-
-static bool take_char(struct str *s, char c)
-{
-	if (s->len == 0 || s->ptr[0] != c)
-		return false;
-	s->ptr++;
-	s->len--;
 	return true;
 }
 
@@ -162,7 +142,7 @@ static bool read_prefix(struct str s, char out[META_MAX])
 	while (s.len > 0) {
 		if (n + 1 >= META_MAX)
 			return false;
-		if (take_char(&s, '%')) {
+		if (str_take(&s, '%')) {
 			if (!take_hex(&s, 1, &byte))
 				return false;
 			out[n++] = (char)byte;
@@ -177,9 +157,9 @@ static bool read_prefix(struct str s, char out[META_MAX])
 
 static bool read_place(struct str s, struct meta *m)
 {
-	if (take_char(&s, 'p'))
+	if (str_take(&s, 'p'))
 		return read_prefix(s, m->prefix);
-	if (!take_char(&s, 'h') || s.len != META_HASH)
+	if (!str_take(&s, 'h') || s.len != META_HASH)
 		return false;
 	memcpy(m->prefix_hash, s.ptr, META_HASH);
 	return true;
@@ -194,13 +174,13 @@ static bool read_version_1(struct str s, struct meta *m)
 		return false;
 	s.ptr += IDENT_TEXT;
 	s.len -= IDENT_TEXT;
-	if (!take_char(&s, '.'))
+	if (!str_take(&s, '.'))
 		return false;
-	m->has_key = !take_char(&s, '-');
+	m->has_key = !str_take(&s, '-');
 	if (m->has_key && !take_hex(&s, sizeof(m->key), m->key))
 		return false;
-	if (!take_char(&s, '.') || !take_hex(&s, sizeof(incarnation), incarnation) ||
-	    !take_char(&s, '.'))
+	if (!str_take(&s, '.') || !take_hex(&s, sizeof(incarnation), incarnation) ||
+	    !str_take(&s, '.'))
 		return false;
 	for (size_t i = 0; i < sizeof(incarnation); i++)
 		m->incarnation = m->incarnation << 8 | incarnation[i];

@@ -1,5 +1,6 @@
 #include "grpc/status.h"
 
+#include "base/digest.h"
 #include "base/mem.h"
 
 static const char *const names[GRPC_STATUSES] = {
@@ -81,17 +82,6 @@ size_t grpc_message_encode(struct str message, char out[GRPC_MESSAGE_MAX])
 	return n;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 size_t grpc_message_decode(struct str encoded, char *out, size_t cap)
 {
 	size_t n = 0;
@@ -100,8 +90,8 @@ size_t grpc_message_decode(struct str encoded, char *out, size_t cap)
 		int high = -1, low = -1;
 
 		if (encoded.ptr[i] == '%' && encoded.len - i > 2) {
-			high = hex_value(encoded.ptr[i + 1]);
-			low = hex_value(encoded.ptr[i + 2]);
+			high = hex_digit(encoded.ptr[i + 1]);
+			low = hex_digit(encoded.ptr[i + 2]);
 		}
 		if (high >= 0 && low >= 0) {
 			out[n++] = (char)(high << 4 | low);

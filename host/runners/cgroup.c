@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "runners/memory.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -64,19 +65,6 @@ static bool has_word(const char *text, const char *word)
 
 /* ---- finding ------------------------------------------------------------------------------ */
 
-static struct str own_group(const char *self)
-{
-	const char *line = self;
-
-	while (line && strncmp(line, "0::", 3) != 0) {
-		line = strchr(line, '\n');
-		line = line ? line + 1 : NULL;
-	}
-	if (!line)
-		return STR_NULL;
-	return (struct str){line + 3, strcspn(line + 3, "\n")};
-}
-
 static int no(struct cgroup *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 static int no(struct cgroup *c, const char *fmt, ...)
@@ -98,7 +86,7 @@ static int find(struct cgroup *c, const char *root, const char *self)
 
 	if (!self && file_read("/proc/self/cgroup", 1 << 16, &text, NULL) == 0)
 		self = text.data;
-	group = own_group(self);
+	group = cgroup_path(self);
 	if (group.len == 0)
 		return no(c, "there are no control groups of version 2");
 	buf_printf(&path, "%s" STR_FMT, root ? root : "/sys/fs/cgroup", STR_ARG(group));

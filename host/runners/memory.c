@@ -4,8 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/* The path after "0::", the line of the one hierarchy of v2. */
-static struct str group_path(const char *self)
+struct str cgroup_path(const char *self)
 {
 	const char *line = self;
 
@@ -44,7 +43,7 @@ bool memory_oom_killed(const char *root, const char *self)
 
 	if (!self && file_read("/proc/self/cgroup", 1 << 16, &text, NULL) == 0)
 		self = text.data;
-	group = group_path(self);
+	group = cgroup_path(self);
 	if (group.len == 0)
 		return false;
 	buf_printf(&path, "%s" STR_FMT "/memory.events", root ? root : "/sys/fs/cgroup",
