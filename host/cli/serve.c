@@ -5,15 +5,11 @@
 #include "cli/output.h"
 #include "http/http.h"
 
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
-#define SECOND     INT64_C(1000000000)
-#define TIDY_NS    (3 * SECOND)
-#define TIDY_BYTES (4u << 20)
+#define SECOND INT64_C(1000000000)
 
 /* ---- ready ------------------------------------------------------------------------------------- */
 
@@ -54,8 +50,10 @@ static void on_loaded(void *user)
 	s->facts.scanned = true;
 	log_info("%u plugins, %u of them active", n.plugins, n.active);
 	serve_tell_health(s);
-	if (!s->draining)
+	if (!s->draining) {
 		say_ready(s);
+		serve_forget_start();
+	}
 }
 
 /* ---- timers ------------------------------------------------------------------------------------ */
@@ -79,29 +77,9 @@ static void on_watchdog(struct loop_timer *t)
 	loop_timer_set(s->loop, t, loop_now_ns() + s->notify.watchdog_ns / 2);
 }
 
-/* What a crowd or a large call left free in the heap goes back to the system once the worker idles:
- * under load it would only be faulted in again. */
-static void on_tidy(struct loop_timer *t)
-{
-	struct serve *s = CONTAINER_OF(t, struct serve, tidy);
-	struct timespec used;
-	int64_t cpu_ns;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-	cpu_ns = used.tv_sec * SECOND + used.tv_nsec;
-	if (cpu_ns - s->tidy_cpu_ns < TIDY_NS / 50 && cpu_ns - s->tidied_cpu_ns > TIDY_NS / 300 &&
-	    mallinfo2().fordblks > TIDY_BYTES) {
-		malloc_trim(1 << 20);
-		s->tidied_cpu_ns = cpu_ns;
-	}
-	s->tidy_cpu_ns = cpu_ns;
-	loop_timer_set(s->loop, t, loop_now_ns() + TIDY_NS);
-}
-
 static void start_timers(struct serve *s)
 {
-	s->tidy.fire = on_tidy;
-	loop_timer_set(s->loop, &s->tidy, loop_now_ns() + TIDY_NS);
+	serve_start_tidying(s);
 	s->stop_after.fire = on_stop_after;
 	s->watchdog.fire = on_watchdog;
 	if (s->config->stop_after_ns > 0)

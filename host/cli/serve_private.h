@@ -92,6 +92,11 @@ int serve_open_parts(struct serve *s);
 /* After the loop has ended. */
 void serve_free_parts(struct serve *s);
 
+/* ---- serve_memory.c: what is not needed any more ------------------------------------------------- */
+
+void serve_forget_start(void);
+void serve_start_tidying(struct serve *s);
+
 /* ---- serve_rpc.c: what clients see ----------------------------------------------------------------- */
 
 int serve_open_rpc(struct serve *s);

@@ -191,6 +191,27 @@ class Process(unittest.TestCase):
         self.place = taskhost.Place()
         self.addCleanup(shutil.rmtree, self.place.root, True)
 
+    def test_what_only_the_start_needed_is_given_back(self):
+        place = taskhost.Place()
+        self.addCleanup(shutil.rmtree, place.root, True)
+        w = worker.Worker(place)
+        self.addCleanup(lambda: w.process.poll() is None and w.kill())
+
+        def mapped():
+            """KiB of the program's read-only parts, and how much of them is resident."""
+            with open(f"/proc/{w.pid}/smaps", encoding="utf-8") as f:
+                parts = re.findall(r"(?s) r-[-x]p [^\n]*/taskhostd\n.*?Size: +(\d+).*?Rss: +(\d+)", f.read())
+            return sum(int(size) for size, _ in parts), sum(int(rss) for _, rss in parts)
+
+        end = time.monotonic() + 20  # after the ready line
+        while time.monotonic() < end and mapped()[1] > mapped()[0] / 2:
+            time.sleep(0.01)
+        size, resident = mapped()
+        self.assertGreater(size, 1024)
+        self.assertLess(resident, size / 2)
+        self.assertEqual(w.client.sync("echo_sync", {"x": 7}).phase, phase("SUCCEEDED"))
+        self.assertEqual(w.stop(), 0, w.log())
+
     def test_ready_line_and_end(self):
         with worker.Worker(self.place) as w:
             self.assertRegex(w.address, r"^127\.0\.0\.1:\d+$")
