@@ -1,6 +1,8 @@
 """The worker through Flyte's connector protocol, asked by a client that is not ours."""
 
+import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -190,6 +192,28 @@ class Process(unittest.TestCase):
     def setUp(self):
         self.place = taskhost.Place()
         self.addCleanup(shutil.rmtree, self.place.root, True)
+
+    def test_logs_are_text_for_people_and_json_for_machines(self):
+        for more, is_json in (((), True), (("--log-format", "text"), False)):  # stderr is a pipe here
+            place = taskhost.Place()
+            self.addCleanup(shutil.rmtree, place.root, True)
+            w = worker.Worker(place, *more)
+            self.assertEqual(w.stop(), 0, w.log())
+            lines = w.log().splitlines()
+            self.assertGreater(len(lines), 1)
+            for line in lines:
+                self.assertEqual(line.startswith("{") and "message" in json.loads(line), is_json, line)
+        place = taskhost.Place()
+        self.addCleanup(shutil.rmtree, place.root, True)
+        main, terminal = pty.openpty()
+        self.addCleanup(os.close, main)
+        done = subprocess.run([taskhost.BIN, "serve", "--plugins", place.path("none"), "--state", place.path("state"),
+                               "--listen", "127.0.0.1:0", "--admin", "none", "--socket", place.path("sock"),
+                               "--lameduck", "0s", "--stop-after", "100ms"],
+                              env=taskhost.clean_env(), stdout=subprocess.DEVNULL, stderr=terminal, timeout=60)
+        os.close(terminal)
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(os.read(main, 65536).decode(), r"(?m)^taskhostd: info: ")
 
     def test_what_only_the_start_needed_is_given_back(self):
         place = taskhost.Place()
