@@ -37,11 +37,14 @@ struct demo {
 	unsigned ended;
 	char log[DEMO_LOG_SIZE];
 	size_t log_len;
+	unsigned log_lines;
 };
 
 /* Of http_source; `user` is a struct demo. */
 void demo_executions(void *user, const struct http_list_query *q, struct http_answer *a);
 void demo_execution(void *user, const char *id, struct http_answer *a);
 void demo_logs(void *user, const char *id, const struct http_log_query *q, struct http_answer *a);
+/* One more numbered line in the log, as long as there is room. */
+void demo_log_line(struct demo *d);
 /* Answers what nobody waits for any more. */
 void demo_answer_all(struct demo *d);

@@ -115,16 +115,26 @@ static void answer_one(struct demo *d, const char *id, struct http_answer *a)
 	http_answer_end(a, false);
 }
 
+void demo_log_line(struct demo *d)
+{
+	if (d->log_len < DEMO_LOG_SIZE - 200)
+		d->log_len += (size_t)snprintf(d->log + d->log_len, 200,
+					       "%u ended " DEMO_MARKUP "\n", ++d->log_lines);
+}
+
+/* Who reads the log of something unfinished finds one more line each time. */
 static void
 answer_log(struct demo *d, const char *id, const struct http_log_query *q, struct http_answer *a)
 {
-	struct http_log log = {.next = d->log_len, .lost = 7};
+	struct http_log log = {.lost = 7};
 	unsigned row;
 
 	if (!find_row(id, &row) || streq(state_of(row), "QUEUED")) {
 		http_answer_fail(a, ERR_NOT_FOUND, "it has printed nothing");
 		return;
 	}
+	if (!is_finished(state_of(row)))
+		demo_log_line(d);
 	log.offset = q->tail ? d->log_len - MIN(q->max, d->log_len) : MIN(q->offset, d->log_len);
 	log.next = log.offset + MIN(q->max, d->log_len - log.offset);
 	log.text = (struct str){d->log + log.offset, log.next - log.offset};

@@ -143,9 +143,6 @@ static void on_work(struct loop_timer *t)
 		series_add(&d->series, now, (2 + d->ended % 40) * MS, d->ended % 19 != 0);
 		metric_inc(d->done, 1);
 	}
-	if (d->log_len < DEMO_LOG_SIZE - 200)
-		d->log_len += (size_t)snprintf(d->log + d->log_len, 200,
-					       "%u ended " DEMO_MARKUP "\n", d->ended);
 	loop_timer_set(d->loop, t, loop_now_ns() + 100 * MS);
 }
 
@@ -155,6 +152,8 @@ static void past(struct demo *d)
 		for (int64_t i = 0; i < 20 + s % 23 + (s / 30 % 2) * 25; i++)
 			series_add(&d->series, s * S, (1 + i * i % 60) * MS, i % 21 != 0);
 	d->log_len = (size_t)snprintf(d->log, DEMO_LOG_SIZE, "the first line\n");
+	while (d->log_lines < 10)
+		demo_log_line(d);
 }
 
 /* ---- the program ------------------------------------------------------------------------- */
