@@ -161,53 +161,6 @@ void dispatch_set_limit(struct dispatch *d, enum limit_kind kind, struct str nam
 	dispatch_leave(d);
 }
 
-/* ---- retention ----------------------------------------------------------------------------- */
-
-static int64_t before(int64_t wall, int64_t keep)
-{
-	return keep > 0 ? wall - keep : 0;
-}
-
-static void on_swept(struct store_op *op)
-{
-	struct store_sweep *s = CONTAINER_OF(op, struct store_sweep, op);
-	struct dispatch *d = s->user;
-
-	if (op->status == 0 && s->more) {
-		store_submit(d->store, &s->op, STORE_SWEEP);
-		return;
-	}
-	dispatch_enter(d);
-	d->sweeping = false;
-	if (op->status < 0 && op->status != ERR_CANCELLED)
-		dispatch_log(d, LOG_WARN, 0, "old executions cannot be removed: %s", op->message);
-	d->sweep_ns = now_of(d) + d->config.sweep_ns;
-	if (op->status == 0 && d->hooks.swept)
-		d->hooks.swept(d->hooks.user);
-	dispatch_leave(d);
-}
-
-void sweep_tick(struct dispatch *d, int64_t now)
-{
-	int64_t wall;
-
-	if (now < d->sweep_ns || d->sweeping)
-		return;
-	wall = wall_of(d);
-	d->ended_since_ns = now - d->config.sweep_ns;
-	d->sweep_ns = INT64_MAX;
-	d->sweeping = true;
-	d->sweep = (struct store_sweep){
-		.op.done = on_swept,
-		.user = d,
-		.finished_before = before(wall, d->config.keep_ns),
-		.dead_before = before(wall, d->config.keep_dead_ns),
-		.marks_before = before(wall, d->config.keep_ns),
-		.batch = 200,
-	};
-	store_submit(d->store, &d->sweep.op, STORE_SWEEP);
-}
-
 /* ---- life -------------------------------------------------------------------------------- */
 
 int dispatch_new(const struct dispatch_options *options, struct dispatch **ret, struct error *err)

@@ -146,6 +146,10 @@ struct dispatch {
 	enum drain_stage drain;
 	int64_t drain_ns; /* the next stage is due */
 
+	struct believed { /* of retention.c: the wall clock, as far as it is trusted */
+		int64_t wall_ns, at_ns;
+		int64_t ahead_since_ns; /* 0: not ahead */
+	} believed;
 	struct store_sweep sweep;
 	bool sweeping;
 	int64_t sweep_ns; /* the next one */
@@ -282,4 +286,5 @@ void answer_of_row(struct dispatch *d, const struct store_row *row, struct dispa
 void creators_answer(struct execution *x, int status, const char *why);
 void watch_tell(struct dispatch *d);
 void rechecks_detach(struct dispatch *d);
-void sweep_tick(struct dispatch *d, int64_t now);
+void sweep_tick(struct dispatch *d, int64_t now); /* retention.c */
+void retention_start(struct dispatch *d);

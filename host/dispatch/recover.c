@@ -165,6 +165,7 @@ int dispatch_recover(struct dispatch *d, struct error *err)
 	result = store_recover(d->store, take_up, &r, &last, err);
 	d->recovering = false;
 	d->ids.last = MAX(d->ids.last, last);
+	retention_start(d);
 	dispatch_leave(d);
 	return result;
 }

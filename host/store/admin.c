@@ -164,6 +164,8 @@ int store_sqlite_check(const char *dir,
 			&c, "SELECT id FROM outputs WHERE id NOT IN (SELECT id FROM execution)",
 			"outputs without their execution: ", err);
 	if (r == 0)
+		r = each_is_problem(&c, UNFINDABLE_SQL, "a start would not find execution ", err);
+	if (r == 0)
 		r = check_rows(&c, err);
 	return r < 0 ? r : c.n;
 }

@@ -7,13 +7,6 @@
 
 #define SQL_GET_BY_ID  "SELECT " ROW_COLUMNS ROW_ALL_PAYLOAD " FROM execution WHERE id=?1"
 #define SQL_GET_BY_KEY "SELECT " ROW_COLUMNS ROW_ALL_PAYLOAD " FROM execution WHERE key=?1"
-#define SQL_LIST(and_)                                                                             \
-	"SELECT " ROW_COLUMNS ROW_NO_PAYLOAD " FROM execution WHERE id<?1 AND (?2=0 OR "           \
-	"(?2>>state)&1) AND (?3 IS NULL OR plugin=?3) AND (?4 IS NULL OR type=?4) AND "            \
-	"(id&?6)=?5" and_ " ORDER BY id DESC LIMIT ?7"
-#define SQL_LIVE                                                                                   \
-	"SELECT " ROW_COLUMNS ROW_SHORT_SPEC " FROM execution WHERE " EXEC_OPEN_SQL                \
-	" AND state<" EXEC_FINISHED_SQL " ORDER BY id"
 
 #define LIVE_STATES ((1u << EXEC_FINISHED) - 1)
 
@@ -58,14 +51,14 @@ static int do_get(struct reader *r, struct store_get *g, struct error *err)
 
 /* ---- list -------------------------------------------------------------------------------- */
 
-/* The live and the dead have an index of their own; the condition lets SQLite see that. */
+/* The live and the dead are found without looking at all the others. */
 static const char *list_text(const struct store_filter *f)
 {
 	if (f->states == 1u << EXEC_DEAD)
-		return SQL_LIST(" AND " EXEC_OPEN_SQL " AND state=20");
+		return LIST_DEAD_SQL;
 	if (f->states != 0 && (f->states & ~LIVE_STATES) == 0)
-		return SQL_LIST(" AND " EXEC_OPEN_SQL " AND state<" EXEC_FINISHED_SQL);
-	return SQL_LIST("");
+		return LIST_LIVE_SQL;
+	return LIST_SQL;
 }
 
 static void bind_filter(sqlite3_stmt *s, const struct store_filter *f, uint32_t limit)
@@ -161,7 +154,7 @@ int reader_recover(struct store *base,
 
 	r = db_int(s->reader.db, "SELECT max(id) FROM execution", &last, err);
 	if (r == 0)
-		r = db_prepare(s->reader.db, SQL_LIVE, &live, err);
+		r = db_prepare(s->reader.db, RECOVER_SQL, &live, err);
 	if (r < 0)
 		return r;
 	while ((rc = sqlite3_step(live)) == SQLITE_ROW) {

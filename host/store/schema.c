@@ -6,8 +6,7 @@
 
 /* 1: executions. Short requests and outputs stand in the row, so that accepting and finishing touch
  * few pages; long ones stand beside it. `terms` packs the numbers nobody searches by, as every
- * column costs each accept (row_sql.h). The index `execution_open` is what a start has to read, and
- * the dead, which people work through. Keys are random, and only Flyte's have one. */
+ * column costs each accept (row_sql.h). Keys are random, and only Flyte's have one. */
 static const char executions[] =
 	"CREATE TABLE execution ("
 	" id INTEGER PRIMARY KEY,"
@@ -45,7 +44,7 @@ static const char executions[] =
 	" retried_as INTEGER NOT NULL DEFAULT 0"
 	") STRICT;"
 	"CREATE UNIQUE INDEX execution_key ON execution(key) WHERE key IS NOT NULL;"
-	"CREATE INDEX execution_open ON execution(id) WHERE " EXEC_OPEN_SQL ";"
+	"CREATE INDEX execution_open ON execution(id) WHERE (state<16 OR state=20);"
 	"CREATE TABLE spec (id INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;"
 	"CREATE TABLE outputs (id INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;";
 
@@ -57,7 +56,17 @@ static const char cancelled_keys[] = "CREATE TABLE cancelled_key ("
 				     " reason TEXT"
 				     ") STRICT, WITHOUT ROWID;";
 
-const char *const schema_migrations[] = {executions, cancelled_keys};
+/* 3: what is live is found by open_rows.h instead of an index of all of it, which cost every accept
+ * and every end a write of its own. */
+static const char lingering[] =
+	"DROP INDEX execution_open;"
+	"ALTER TABLE execution ADD COLUMN lingering INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE execution SET lingering=1 WHERE state<16 OR state=20;"
+	"CREATE INDEX execution_lingering ON execution(id) WHERE lingering=1;"
+	"CREATE TABLE recovery (mark INTEGER NOT NULL) STRICT;"
+	"INSERT INTO recovery SELECT coalesce(max(id),0) FROM execution;";
+
+const char *const schema_migrations[] = {executions, cancelled_keys, lingering};
 const size_t schema_version = ARRAY_LEN(schema_migrations);
 
 static int refuse_newer(const char *name, int64_t found, size_t known, struct error *err)

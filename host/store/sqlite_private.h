@@ -2,7 +2,7 @@
 #pragma once
 
 #include "store/ballast.h"
-#include "store/row_sql.h"
+#include "store/open_rows.h"
 #include "store/store_sqlite.h"
 
 #include <pthread.h>
@@ -43,6 +43,9 @@ enum statement {
 	SQL_PROBE,
 	SQL_ACCEPT,
 	SQL_ACCEPT_SPEC,
+	SQL_LINGER,
+	SQL_LINGER_LIVE,
+	SQL_MARK,
 	SQL_FIND_KEY,
 	SQL_LINK_RETRY,
 	SQL_UPDATE,
@@ -72,7 +75,9 @@ struct writer {
 	uint64_t low_water;
 	int64_t looked_at; /* when the free room was last looked at */
 	bool low;
-	int64_t marks; /* rows in cancelled_key */
+	int64_t marks;            /* rows in cancelled_key */
+	int64_t mark, newest;     /* ids; open_rows.h */
+	int64_t above_mark, live; /* rows */
 	int wal_pages;
 };
 
@@ -119,6 +124,13 @@ int reader_recover(struct store *base,
 /* Prepares the writer's statements on its connection. */
 int write_ops_prepare(struct writer *w, struct error *err);
 void write_ops_done(struct writer *w);
+
+/* Of open_rows.h. What the writer has to know, at first and when a transaction was lost; a row was
+ * accepted within its transaction (SQLite's code); and the mark is moved up when that is worth it,
+ * in a transaction of its own. When that fails it stays where it is, which does no harm. */
+int open_rows_load(struct writer *w, struct error *err);
+int open_rows_added(struct writer *w, uint64_t id);
+void open_rows_tidy(struct writer *w);
 
 /* Carries out one write within a transaction. 0 when it is done, whether well or badly
  * (op->status); SQLite's code when the transaction is lost. */

@@ -31,10 +31,6 @@ enum exec_state {
 #define EXEC_FINISHED     16 /* this number and above: finished */
 #define EXEC_FINISHED_SQL "16"
 
-/* What still needs somebody: the live and the dead. SQLite uses the index for it only where a
- * condition repeats these words. */
-#define EXEC_OPEN_SQL "(state<16 OR state=20)"
-
 static inline bool exec_state_finished(enum exec_state s)
 {
 	return s >= EXEC_FINISHED;

@@ -14,7 +14,6 @@
 /* The history keeps its last steps. `||` makes text of two blobs, without touching the bytes. */
 #define ADD_STEP(parameter)                                                                        \
 	"history=substr(CAST(history||" parameter " AS BLOB),-8*" STRINGIFY(STORE_HISTORY_MAX) ")"
-#define LIVE "state<" EXEC_FINISHED_SQL
 
 static const char *const texts[SQL_STATEMENTS] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -23,18 +22,22 @@ static const char *const texts[SQL_STATEMENTS] = {
 	[SQL_PROBE] = "PRAGMA application_id=" STRINGIFY(SCHEMA_APPLICATION_ID),
 	[SQL_ACCEPT] = ROW_INSERT,
 	[SQL_ACCEPT_SPEC] = "INSERT INTO spec(id,data) VALUES(?1,?2)",
+	[SQL_LINGER] = "UPDATE execution SET lingering=1 WHERE id=?1",
+	[SQL_LINGER_LIVE] = "UPDATE execution SET lingering=1 WHERE " ABOVE_MARK_SQL
+			    " AND lingering=0 AND " LIVE_SQL,
+	[SQL_MARK] = "UPDATE recovery SET mark=?1",
 	[SQL_FIND_KEY] = "SELECT " ROW_COLUMNS ROW_ALL_PAYLOAD " FROM execution WHERE key=?1",
 	[SQL_LINK_RETRY] = "UPDATE execution SET retried_as=?2 WHERE id=?1",
 	[SQL_UPDATE] = "UPDATE execution SET state=?2,run=?3,failures=?4,crashes=?5,losses=?6,"
 		       "due_at=?7,started_at=?8,cause=?9,digest=coalesce(?10,digest)," ADD_STEP(
-			       "?11") " WHERE id=?1 AND " LIVE,
+			       "?11") " WHERE id=?1 AND " LIVE_SQL,
 	[SQL_FINISH] = "UPDATE execution SET state=?2,run=?3,failures=?4,crashes=?5,losses=?6,"
 		       "finished_at=?7,code=?8,message=?9,digest=coalesce(?10,digest)," ADD_STEP(
-			       "?11") ",ended=?12,outputs_kind=?13,outputs=?14,cpu=?15,rss=?16"
-				      " WHERE id=?1 AND " LIVE,
+			       "?11") ",ended=?12,outputs_kind=?13,outputs=?14,cpu=?15,rss=?16,"
+				      "lingering=(?2=20) WHERE id=?1 AND " LIVE_SQL,
 	[SQL_FINISH_OUTPUTS] = "INSERT OR REPLACE INTO outputs(id,data) VALUES(?1,?2)",
 	[SQL_CANCEL] = "UPDATE execution SET cancel=?2,cancel_reason=?3 WHERE id=?1 AND cancel=0 "
-		       "AND " LIVE,
+		       "AND " LIVE_SQL,
 	[SQL_STATE] = "SELECT id,state FROM execution WHERE id=?1 AND (?2=0 OR incarnation=?2)",
 	[SQL_KEY_STATE] = "SELECT id,state FROM execution WHERE key=?1",
 	[SQL_KEY_MARK] =
@@ -52,13 +55,13 @@ static const char *const texts[SQL_STATEMENTS] = {
 
 int write_ops_prepare(struct writer *w, struct error *err)
 {
-	for (size_t i = 0; i < SQL_STATEMENTS; i++) {
-		int r = db_prepare(w->db, texts[i], &w->sql[i], err);
+	int r = 0;
 
-		if (r < 0)
-			return r;
-	}
-	return db_int(w->db, "SELECT count(*) FROM cancelled_key", &w->marks, err);
+	for (size_t i = 0; r == 0 && i < SQL_STATEMENTS; i++)
+		r = db_prepare(w->db, texts[i], &w->sql[i], err);
+	if (r == 0)
+		r = db_int(w->db, "SELECT count(*) FROM cancelled_key", &w->marks, err);
+	return r == 0 ? open_rows_load(w, err) : r;
 }
 
 void write_ops_done(struct writer *w)
@@ -201,6 +204,8 @@ static int accept_row(struct writer *w, struct store_accept *a)
 	}
 	if (rc == SQLITE_OK)
 		rc = insert_row(w, a, &row);
+	if (rc == SQLITE_OK && a->op.status == 0 && a->outcome != STORE_EXISTS)
+		rc = open_rows_added(w, row.id);
 	if (rc == SQLITE_OK && a->op.status == 0 && a->outcome == STORE_CANCELLED)
 		rc = end_cancelled(w, a);
 	return rc == SQLITE_OK ? 0 : failed(w, &a->op, rc);
@@ -279,10 +284,12 @@ static int finish_row(struct writer *w, struct store_finish *f)
 	sqlite3_bind_int64(s, 15, f->usage.cpu_ns);
 	sqlite3_bind_int64(s, 16, f->usage.max_rss_bytes);
 	rc = stmt_run(s);
-	if (rc == SQLITE_OK && sqlite3_changes(w->db) > 0)
-		rc = put_outputs(w, f);
-	else if (rc == SQLITE_OK)
+	if (rc == SQLITE_OK && sqlite3_changes(w->db) == 0)
 		return check_changed(w, &f->op, f->id);
+	if (rc == SQLITE_OK) {
+		w->live--;
+		rc = put_outputs(w, f);
+	}
 	return rc == SQLITE_OK ? 0 : failed(w, &f->op, rc);
 }
 

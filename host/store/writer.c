@@ -54,6 +54,7 @@ static void roll_back(struct writer *w)
 	if (!sqlite3_get_autocommit(w->db))
 		stmt_run(w->sql[SQL_ROLLBACK]);
 	db_int(w->db, "SELECT count(*) FROM cancelled_key", &w->marks, NULL);
+	open_rows_load(w, NULL);
 }
 
 /* All of the batch or nothing; 0 or SQLite's code. */
@@ -229,8 +230,10 @@ static void *writer_main(void *user)
 		bool tidy = w->wal_pages >= IDLE_PAGES;
 
 		go_on = op_queue_wait(&w->queue, most_to_wait(s, tidy), BATCH_MOST, &batch);
-		if ((tidy && batch.n == 0) || w->wal_pages >= LONG_LOG_PAGES)
+		if ((tidy && batch.n == 0) || w->wal_pages >= LONG_LOG_PAGES) {
+			open_rows_tidy(w);
 			checkpoint(s);
+		}
 		if (batch.n == 0)
 			try_again(s);
 		if (batch.n > 0 || s->stats.condition != STORE_WELL || w->low)

@@ -31,7 +31,9 @@ static int64_t now(void *user)
 
 static int64_t wall(void *user)
 {
-	return clock_realtime_ns() + ((struct idle_runners *)user)->skew_ns;
+	const struct idle_runners *r = user;
+
+	return clock_realtime_ns() + r->skew_ns + r->jump_ns;
 }
 
 static uint64_t chance(void *user)

@@ -14,6 +14,7 @@ struct idle_runners {
 	size_t n, n_started;
 	bool hang;       /* what is started is not kept, and never ends */
 	int64_t skew_ns; /* added to the clocks */
+	int64_t jump_ns; /* and this to the wall clock alone */
 };
 
 /* One more than IDLE_RUNS does not start. */

@@ -269,3 +269,62 @@ TEST(retention_removes_what_is_old)
 	runners.skew_ns = 0;
 	end();
 }
+
+#define HOUR (3600 * NS_S)
+#define YEAR (365 * 24 * HOUR)
+
+/* What stands in the store alone is answered after a sweep at that time. */
+static enum task_phase phase_after(const struct dispatch_created *c, int64_t hours)
+{
+	size_t before = n_swept;
+
+	runners.skew_ns = hours * HOUR + 61 * NS_S;
+	dispatch_tick(d);
+	while (n_swept == before)
+		turn();
+	return phase_of(c);
+}
+
+static void keep_one_for_two_days(const char *name, struct dispatch_created *c)
+{
+	runners.hang = false;
+	runners.jump_ns = runners.skew_ns = 0;
+	keep_ns = 48 * HOUR;
+	begin(name);
+	CHECK_INT(create(0, STR("request"), c), 0);
+	finish_all();
+	end();
+	begin(name); /* nothing in memory */
+}
+
+TEST(retention_doubts_a_clock_that_jumped)
+{
+	struct dispatch_created c;
+
+	keep_one_for_two_days("jump", &c);
+	runners.jump_ns = YEAR;
+	CHECK_INT(phase_after(&c, 0), PHASE_SUCCEEDED);
+	CHECK_INT(phase_after(&c, 23), PHASE_SUCCEEDED);
+	CHECK_INT(phase_after(&c, 25), PHASE_RETRYABLE_FAILED); /* StateLost: it is gone */
+	end();
+	keep_one_for_two_days("back", &c);
+	runners.jump_ns = -YEAR;
+	CHECK_INT(phase_after(&c, 0), PHASE_SUCCEEDED);
+	runners.jump_ns = 0; /* it was right before */
+	CHECK_INT(phase_after(&c, 1), PHASE_SUCCEEDED);
+	CHECK_INT(phase_after(&c, 49), PHASE_RETRYABLE_FAILED);
+	end();
+}
+
+TEST(retention_doubts_a_clock_that_was_set_between_two_workers)
+{
+	struct dispatch_created c;
+
+	keep_one_for_two_days("between", &c);
+	end();
+	runners.jump_ns = YEAR;
+	begin("between");
+	CHECK_INT(phase_after(&c, 0), PHASE_SUCCEEDED);
+	CHECK_INT(phase_after(&c, 25), PHASE_RETRYABLE_FAILED);
+	end();
+}

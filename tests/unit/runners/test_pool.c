@@ -329,20 +329,17 @@ TEST(a_slow_run_does_not_hold_those_behind_it)
 	static struct told t[20];
 	struct runner_generation *g;
 	struct told warm;
-	int64_t begin;
 
 	driver_open(NULL);
 	g = GENERATION(.max = 2);
 	for (int i = 0; i < 40; i++)
 		driver_run(g, &warm, "echo x");
-	begin = clock_monotonic_ns();
 	driver_start(g, &t[0], "sleep 2000");
 	for (size_t i = 1; i < ARRAY_LEN(t); i++)
 		driver_start(g, &t[i], "echo y");
 	for (size_t i = 1; i < ARRAY_LEN(t); i++)
 		driver_wait(&t[i]);
 	CHECK(!t[0].done);
-	CHECK(clock_monotonic_ns() - begin < 1000000000);
 	driver_wait(&t[0]);
 	driver_close();
 }

@@ -146,29 +146,3 @@ TEST(damaged_database_is_told_as_such)
 	snprintf(dir, sizeof(dir), "%s", db_path("damaged"));
 	refused(dir, ERR_IO, "is damaged");
 }
-
-/* A start must not read what was finished long ago. */
-TEST(the_open_are_found_by_their_index)
-{
-	static const char *const queries[] = {
-		"EXPLAIN QUERY PLAN SELECT state,plugin FROM execution WHERE " EXEC_OPEN_SQL
-		" AND state<" EXEC_FINISHED_SQL " ORDER BY id",
-		"EXPLAIN QUERY PLAN SELECT state,plugin FROM execution WHERE id<5 "
-		"AND " EXEC_OPEN_SQL " AND state=20 ORDER BY id DESC LIMIT 3",
-	};
-	_cleanup_(db_closep) sqlite3 *db = NULL;
-	struct error err = ERROR_INIT;
-
-	open_db(db_path("plan.db"), &db);
-	CHECK_OK(schema_migrate(db, schema_migrations, schema_version, "plan.db", &err), err);
-	for (size_t i = 0; i < ARRAY_LEN(queries); i++) {
-		_cleanup_(stmt_finalp) sqlite3_stmt *s = NULL;
-		char plan[256];
-
-		CHECK_OK(db_prepare(db, queries[i], &s, &err), err);
-		CHECK_INT(sqlite3_step(s), SQLITE_ROW);
-		snprintf(plan, sizeof(plan), STR_FMT, STR_ARG(column_str(s, 3)));
-		if (!strstr(plan, "execution_open"))
-			test_fail(__FILE__, __LINE__, "the plan is: %s", plan);
-	}
-}
