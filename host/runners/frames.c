@@ -256,8 +256,6 @@ static void find_names(struct naming *w)
 		if (fd >= 0)
 			symbols_add(s, m, fd);
 	}
-	if (s)
-		symbols_ready(s);
 	for (size_t i = 0; s && i < w->n; i++) {
 		const struct crash_frame *f = &w->crash->frames[i];
 		struct symbol found;

@@ -4,91 +4,66 @@
 #include "base/file.h"
 #include "base/mem.h"
 
-#include <elfutils/libdwfl.h>
+#include <elfutils/libdw.h>
 #include <gelf.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-struct symbols {
-	Dwfl *dwfl;
+/* libdw alone, without libdwfl: that brings tables for the core files of every processor there is,
+ * which each start of each program would have to relocate. */
+
+/* One mapping of a file. */
+struct mapped_file {
+	struct mapped_file *next;
+	uint64_t start, end;
+	uint64_t bias; /* address in memory minus address in the file */
+	int fd;
+	Elf *elf;
+	Dwarf *dwarf; /* NULL: no debugging information */
 };
 
-/* Names come from the file itself: nothing is looked up elsewhere, least of all on the network. */
-static int find_no_elf(
-	Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base, char **file, Elf **elf)
-{
-	(void)module;
-	(void)data;
-	(void)name;
-	(void)base;
-	(void)file;
-	(void)elf;
-	return -1;
-}
-
-static int find_no_debuginfo(Dwfl_Module *module,
-			     void **data,
-			     const char *name,
-			     Dwarf_Addr base,
-			     const char *file,
-			     const char *link,
-			     GElf_Word crc,
-			     char **found)
-{
-	(void)module;
-	(void)data;
-	(void)name;
-	(void)base;
-	(void)file;
-	(void)link;
-	(void)crc;
-	(void)found;
-	return -1;
-}
-
-static const Dwfl_Callbacks callbacks = {
-	.find_elf = find_no_elf,
-	.find_debuginfo = find_no_debuginfo,
+struct symbols {
+	struct mapped_file *files;
 };
 
 struct symbols *symbols_new(void)
 {
-	struct symbols *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return NULL;
 	elf_version(EV_CURRENT);
-	s->dwfl = dwfl_begin(&callbacks);
-	if (!s->dwfl) {
-		free(s);
-		return NULL;
-	}
-	dwfl_report_begin(s->dwfl);
-	return s;
+	return calloc(1, sizeof(struct symbols));
+}
+
+static void file_free(struct mapped_file *f)
+{
+	dwarf_end(f->dwarf);
+	elf_end(f->elf);
+	close(f->fd);
+	free(f);
 }
 
 void symbols_free(struct symbols *s)
 {
+	struct mapped_file *f;
+
 	if (!s)
 		return;
-	dwfl_end(s->dwfl);
+	while ((f = s->files)) {
+		s->files = f->next;
+		file_free(f);
+	}
 	free(s);
 }
 
-/* How far the file was moved: address in memory minus address in the file. False when no segment of
- * the file can have been mapped there. */
-static bool find_bias(int fd, const struct crash_module *m, uint64_t *ret)
+/* How far the file was moved. False when no segment of the file can have been mapped there. */
+static bool find_bias(Elf *elf, const struct crash_module *m, uint64_t *ret)
 {
-	Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
-	bool found = false;
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	size_t n = 0;
 
-	if (!elf || elf_getphdrnum(elf, &n) < 0)
-		n = 0;
-	for (size_t i = 0; i < n && !found; i++) {
+	if (elf_getphdrnum(elf, &n) < 0)
+		return false;
+	for (size_t i = 0; i < n; i++) {
 		GElf_Phdr p;
-		uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 
 		if (!gelf_getphdr(elf, (int)i, &p) || p.p_type != PT_LOAD)
 			continue;
@@ -96,88 +71,185 @@ static bool find_bias(int fd, const struct crash_module *m, uint64_t *ret)
 		    !(p.p_flags & PF_X))
 			continue;
 		*ret = m->start - m->offset + p.p_offset - p.p_vaddr;
-		found = true;
-	}
-	elf_end(elf);
-	return found;
-}
-
-void symbols_add(struct symbols *s, const struct crash_module *m, int fd)
-{
-	uint64_t bias;
-
-	if (!find_bias(fd, m, &bias) || !dwfl_report_elf(s->dwfl, m->path, m->path, fd, bias, true))
-		close(fd);
-}
-
-void symbols_ready(struct symbols *s)
-{
-	dwfl_report_end(s->dwfl, NULL, NULL);
-}
-
-static bool has_symbol_table(Dwfl_Module *module)
-{
-	GElf_Addr bias;
-	Elf *elf = dwfl_module_getelf(module, &bias);
-	Elf_Scn *section = NULL;
-
-	while (elf && (section = elf_nextscn(elf, section))) {
-		GElf_Shdr header;
-
-		if (gelf_getshdr(section, &header) && header.sh_type == SHT_SYMTAB)
-			return true;
+		return true;
 	}
 	return false;
 }
 
-static void find_build_id(Dwfl_Module *module, struct symbol *ret)
+void symbols_add(struct symbols *s, const struct crash_module *m, int fd)
 {
-	const unsigned char *bits;
-	GElf_Addr where;
-	int n = dwfl_module_build_id(module, &bits, &where);
+	struct mapped_file *f = calloc(1, sizeof(*f));
 
-	if (n > 0)
-		hex_encode(bits, MIN((size_t)n, sizeof(ret->build_id) / 2), ret->build_id);
-}
-
-static void find_function(Dwfl_Module *module, uint64_t pc, struct symbol *ret)
-{
-	GElf_Off offset = 0;
-	GElf_Sym sym;
-	const char *name = dwfl_module_addrinfo(module, pc, &offset, &sym, NULL, NULL, NULL);
-
-	/* The nearest name before the address is not its function when that has ended before; code
-	 * written in assembler often does not say where it ends. */
-	if (!name || (sym.st_size ? offset >= sym.st_size : ret->stripped))
+	if (!f) {
+		close(fd);
 		return;
-	snprintf(ret->function, sizeof(ret->function), "%s", name);
-	ret->offset = offset;
+	}
+	*f = (struct mapped_file){.start = m->start, .end = m->end, .fd = fd};
+	f->elf = elf_begin(fd, ELF_C_READ, NULL);
+	if (!f->elf || !find_bias(f->elf, m, &f->bias)) {
+		file_free(f);
+		return;
+	}
+	f->dwarf = dwarf_begin_elf(f->elf, DWARF_C_READ, NULL);
+	f->next = s->files;
+	s->files = f;
 }
+
+/* ---- functions ------------------------------------------------------------------------------- */
+
+/* Symbols that may name an address, the best of them so far. */
+struct candidate {
+	uint64_t address;
+	const char *name;
+	GElf_Sym sym;
+	uint64_t end_before; /* of the nearest function that has ended before the address */
+};
+
+static bool names_code(const GElf_Sym *sym)
+{
+	int type = GELF_ST_TYPE(sym->st_info);
+
+	return sym->st_shndx != SHN_UNDEF && sym->st_shndx != SHN_ABS &&
+	       (type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_NOTYPE);
+}
+
+/* Of two names for one place the more public one is known to more people. */
+static int publicity(const GElf_Sym *sym)
+{
+	int binding = GELF_ST_BIND(sym->st_info);
+
+	return binding == STB_GLOBAL ? 2 : binding == STB_WEAK ? 1 : 0;
+}
+
+static bool covers(const GElf_Sym *sym, uint64_t address)
+{
+	return address - sym->st_value < sym->st_size;
+}
+
+/* One that says it covers the address, before one that does not say where it ends; then the
+ * nearest. */
+static bool is_better(const struct candidate *c, const GElf_Sym *sym)
+{
+	if (!c->name || (sym->st_size != 0) != (c->sym.st_size != 0))
+		return !c->name || sym->st_size != 0;
+	if (sym->st_value != c->sym.st_value)
+		return sym->st_value > c->sym.st_value;
+	return publicity(sym) > publicity(&c->sym);
+}
+
+static void consider(struct candidate *c, const GElf_Sym *sym, const char *name)
+{
+	if (!name || !name[0] || !names_code(sym) || sym->st_value > c->address)
+		return;
+	if (sym->st_size != 0 && !covers(sym, c->address))
+		c->end_before = MAX(c->end_before, sym->st_value + sym->st_size);
+	else if (is_better(c, sym)) {
+		c->name = name;
+		c->sym = *sym;
+	}
+}
+
+/* All symbols of the sections of that type; false when there is none. */
+static bool search_symbols(Elf *elf, GElf_Word type, struct candidate *c)
+{
+	Elf_Scn *section = NULL;
+	bool found = false;
+
+	while ((section = elf_nextscn(elf, section))) {
+		Elf_Data *data;
+		GElf_Shdr header;
+		GElf_Sym sym;
+
+		if (!gelf_getshdr(section, &header) || header.sh_type != type)
+			continue;
+		found = true;
+		data = elf_getdata(section, NULL);
+		for (int i = 1; data && gelf_getsym(data, i, &sym); i++)
+			consider(c, &sym, elf_strptr(elf, header.sh_link, sym.st_name));
+	}
+	return found;
+}
+
+static void find_function(Elf *elf, uint64_t address, struct symbol *ret)
+{
+	struct candidate c = {.address = address};
+
+	ret->stripped = !search_symbols(elf, SHT_SYMTAB, &c);
+	if (!c.name)
+		search_symbols(elf, SHT_DYNSYM, &c);
+	/* The nearest name before the address is not its function when another one has ended in
+	 * between; code written in assembler often does not say where it ends. */
+	if (!c.name || (c.sym.st_size == 0 && (ret->stripped || c.sym.st_value < c.end_before)))
+		return;
+	snprintf(ret->function, sizeof(ret->function), "%s", c.name);
+	ret->offset = address - c.sym.st_value;
+}
+
+/* ---- build id -------------------------------------------------------------------------------- */
+
+static bool build_id_in(Elf_Data *notes, struct symbol *ret)
+{
+	size_t at = 0, name, bits;
+	GElf_Nhdr note;
+
+	while ((at = gelf_getnote(notes, at, &note, &name, &bits)) > 0) {
+		const char *base = notes->d_buf;
+
+		if (note.n_type != NT_GNU_BUILD_ID || note.n_namesz != sizeof("GNU") ||
+		    memcmp(base + name, "GNU", sizeof("GNU")) != 0)
+			continue;
+		hex_encode(base + bits, MIN(note.n_descsz, sizeof(ret->build_id) / 2),
+			   ret->build_id);
+		return true;
+	}
+	return false;
+}
+
+static void find_build_id(Elf *elf, struct symbol *ret)
+{
+	size_t n = 0;
+
+	if (elf_getphdrnum(elf, &n) < 0)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		Elf_Data *notes;
+		GElf_Phdr p;
+
+		if (!gelf_getphdr(elf, (int)i, &p) || p.p_type != PT_NOTE)
+			continue;
+		notes = elf_getdata_rawchunk(elf, (int64_t)p.p_offset, p.p_filesz,
+					     p.p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR);
+		if (notes && build_id_in(notes, ret))
+			return;
+	}
+}
+
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 /* clang writes no table of addresses unless asked; then every compilation unit has to be asked. */
-static const char *search_line(Dwfl_Module *module, uint64_t pc, int *ret_line)
+static bool find_unit(Dwarf *dwarf, uint64_t address, Dwarf_Die *ret)
 {
-	Dwarf_Addr bias = 0;
-	Dwarf_Die *unit = NULL;
+	Dwarf_Off at = 0, next;
+	size_t header;
 
-	while ((unit = dwfl_module_nextcu(module, unit, &bias))) {
-		Dwarf_Line *line = NULL;
-
-		if (dwarf_haspc(unit, pc - bias) > 0)
-			line = dwarf_getsrc_die(unit, pc - bias);
-		if (line && dwarf_lineno(line, ret_line) == 0)
-			return dwarf_linesrc(line, NULL, NULL);
-	}
-	return NULL;
+	if (dwarf_addrdie(dwarf, address, ret))
+		return true;
+	for (; dwarf_nextcu(dwarf, at, &next, &header, NULL, NULL, NULL) == 0; at = next)
+		if (dwarf_offdie(dwarf, at + header, ret) && dwarf_haspc(ret, address) > 0)
+			return true;
+	return false;
 }
 
-static void find_line(Dwfl_Module *module, uint64_t pc, struct symbol *ret)
+static void find_line(Dwarf *dwarf, uint64_t address, struct symbol *ret)
 {
-	Dwfl_Line *line = dwfl_module_getsrc(module, pc);
-	const char *file = line ? dwfl_lineinfo(line, NULL, &ret->line, NULL, NULL, NULL)
-				: search_line(module, pc, &ret->line);
+	Dwarf_Line *line = NULL;
+	const char *file;
+	Dwarf_Die unit;
 
-	if (file && ret->line > 0)
+	if (dwarf && find_unit(dwarf, address, &unit))
+		line = dwarf_getsrc_die(&unit, address);
+	file = line ? dwarf_linesrc(line, NULL, NULL) : NULL;
+	if (file && dwarf_lineno(line, &ret->line) == 0 && ret->line > 0)
 		snprintf(ret->file, sizeof(ret->file), "%s", path_base(file));
 }
 
@@ -185,14 +257,16 @@ bool symbols_find(struct symbols *s, const struct crash_frame *frame, struct sym
 {
 	/* A call that never returns may be the last instruction of its function. */
 	uint64_t pc = frame->exact ? frame->pc : frame->pc - 1;
-	Dwfl_Module *module = dwfl_addrmodule(s->dwfl, pc);
+	struct mapped_file *f = s->files;
 
-	if (!module)
+	while (f && (pc < f->start || pc >= f->end))
+		f = f->next;
+	if (!f)
 		return false;
-	*ret = (struct symbol){.stripped = !has_symbol_table(module)};
-	find_build_id(module, ret);
-	find_function(module, pc, ret);
+	*ret = (struct symbol){.stripped = false};
+	find_build_id(f->elf, ret);
+	find_function(f->elf, pc - f->bias, ret);
 	ret->offset += frame->pc - pc;
-	find_line(module, pc, ret);
+	find_line(f->dwarf, pc - f->bias, ret);
 	return true;
 }

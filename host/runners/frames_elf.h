@@ -23,7 +23,6 @@ void symbols_free(struct symbols *s);
 
 /* Adds a file mapped at `m`; takes `fd`. A file that is no ELF file is left out. */
 void symbols_add(struct symbols *s, const struct crash_module *m, int fd);
-void symbols_ready(struct symbols *s); /* all are added */
 
 /* False when no file added covers the frame. */
 bool symbols_find(struct symbols *s, const struct crash_frame *frame, struct symbol *ret);
