@@ -51,6 +51,14 @@ void plugin_file_unref(struct plugin_file *f)
 	free(f);
 }
 
+const uint8_t *plugin_file_digest(struct plugin_file *f)
+{
+	if (!f->digested)
+		sha256(f->data, f->len, f->digest);
+	f->digested = true;
+	return f->digest;
+}
+
 /* ---- the private copy ------------------------------------------------------------------------ */
 
 /* Puts the private copy's pages where the bytes that were read stand, so that what was inspected
@@ -64,15 +72,13 @@ static int share_pages(struct plugin *p, int copy, struct error *err)
 	return 0;
 }
 
-static int
-make_copy(struct plugin *p, const char *store_dir, uint8_t digest[SHA256_SIZE], struct error *err)
+static int make_copy(struct plugin *p, const char *store_dir, struct error *err)
 {
 	_cleanup_(closep) int copy = -1;
 	bool memory;
 	int r;
 
-	sha256(p->file->data, p->file->len, digest);
-	hex_encode(digest, SHA256_SIZE, p->digest);
+	hex_encode(plugin_file_digest(p->file), SHA256_SIZE, p->digest);
 	r = store_copy_bytes(p->file->data, p->file->len, p->digest, store_dir, &p->loaded_from,
 			     &copy, &memory, err);
 	if (r < 0)
@@ -101,7 +107,7 @@ static int explain(struct plugin *p, const char *reason, struct error *err)
 		       reason ? reason : "no reason given");
 }
 
-static int enter(struct plugin *p, const uint8_t digest[SHA256_SIZE], struct error *err)
+static int enter(struct plugin *p, struct error *err)
 {
 	static _Atomic uint64_t generation;
 	struct th_errout_h slot = {.set = false};
@@ -112,7 +118,7 @@ static int enter(struct plugin *p, const uint8_t digest[SHA256_SIZE], struct err
 		.abi_minor = TH_ABI_MINOR,
 		.generation = atomic_fetch_add(&generation, 1) + 1,
 		.path = {p->path, strlen(p->path)},
-		.sha256 = {digest, SHA256_SIZE},
+		.sha256 = {plugin_file_digest(p->file), SHA256_SIZE},
 		.host = p->host,
 	};
 	void *symbol = dlsym(p->handle, "th_plugin_main");
@@ -135,17 +141,13 @@ static int enter(struct plugin *p, const uint8_t digest[SHA256_SIZE], struct err
 
 static int load(struct plugin *p, const char *store_dir, struct error *err)
 {
-	uint8_t *digest = arena_alloc(&p->arena, SHA256_SIZE); /* the plugin may keep the view */
-	int r;
+	int r = inspection_verdict(&p->inspection, err);
 
-	if (!digest)
-		return err_nomem(err, p->path);
-	r = inspection_verdict(&p->inspection, err);
 	if (r == 0)
-		r = make_copy(p, store_dir, digest, err);
+		r = make_copy(p, store_dir, err);
 	if (r == 0) {
 		p->handle = dlopen(p->loaded_from, RTLD_NOW | RTLD_LOCAL);
-		r = p->handle ? enter(p, digest, err) : explain(p, dlerror(), err);
+		r = p->handle ? enter(p, err) : explain(p, dlerror(), err);
 	}
 	return r < 0 ? err_wrap(err, "%s", p->path) : 0;
 }

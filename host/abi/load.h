@@ -21,6 +21,8 @@ struct plugin_file {
 	char *path; /* as the operator knows it */
 	void *data; /* which `inspection` points into; a load puts the private copy's pages here */
 	size_t len;
+	bool digested; /* private; see plugin_file_digest */
+	uint8_t digest[SHA256_SIZE];
 	struct arena arena;
 	struct inspection inspection; /* lives here: its tasks are completed in place */
 };
@@ -64,6 +66,9 @@ int plugin_store_copy(int fd,
 int plugin_file_read(int fd, const char *path, struct plugin_file **ret, struct error *err);
 struct plugin_file *plugin_file_ref(struct plugin_file *f);
 void plugin_file_unref(struct plugin_file *f); /* NULL is fine */
+
+/* SHA-256 of the bytes, found out once. SHA256_SIZE bytes, as long as the file. */
+const uint8_t *plugin_file_digest(struct plugin_file *f);
 
 /* A load that failed after dlopen leaves the file mapped: nothing is ever unmapped.
  *

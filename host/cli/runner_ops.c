@@ -25,7 +25,6 @@ static void note_refused_memory(void *user)
 static int read_file(const struct runner_start *start, struct plugin_file **ret, struct error *err)
 {
 	_cleanup_(closep) int fd = open(start->path, O_RDONLY | O_CLOEXEC);
-	uint8_t digest[SHA256_SIZE];
 	char hex[SHA256_HEX_SIZE];
 	struct plugin_file *file;
 	int code;
@@ -35,8 +34,7 @@ static int read_file(const struct runner_start *start, struct plugin_file **ret,
 	code = plugin_file_read(fd, start->path, &file, err);
 	if (code < 0)
 		return code;
-	sha256(file->data, file->len, digest);
-	hex_encode(digest, sizeof(digest), hex);
+	hex_encode(plugin_file_digest(file), SHA256_SIZE, hex);
 	if (!streq(hex, start->digest)) {
 		plugin_file_unref(file);
 		return err_set(
