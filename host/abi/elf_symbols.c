@@ -27,6 +27,7 @@ int elf_read_symbols(const struct elf_view *v,
 		     struct elf_info *info,
 		     struct error *err)
 {
+	uint64_t names_left = elf_names_most(v);
 	size_t exported = 0, undefined = 0;
 	Elf64_Sym s;
 
@@ -43,10 +44,10 @@ int elf_read_symbols(const struct elf_view *v,
 		elf_get(v, v->dyn.symbols + i * sizeof(s), &s, sizeof(s));
 		if (!visible(&s))
 			continue;
-		if (!elf_string(v, s.st_name, &sym.name))
+		if (!elf_string_within(v, s.st_name, &names_left, &sym.name))
 			return err_set(err, ERR_INVALID,
 				       "broken symbol table: the name of symbol %" PRIu64
-				       " is outside the string table",
+				       " is outside the string table or far too long",
 				       i);
 		undef = s.st_shndx == SHN_UNDEF;
 		sym.weak = ELF64_ST_BIND(s.st_info) == STB_WEAK;

@@ -9,15 +9,20 @@ struct walk {
 	const struct elf_view *view;
 	struct elf_version *table; /* NULL: only find the highest index */
 	size_t highest;
-	size_t records;
+	size_t records; /* well-formed or not */
+	uint64_t names_left;
 };
 
-static bool put(struct walk *w, unsigned index, struct elf_version version)
+/* One record, whose name stands at `name`; false when the walk is over: too many of them. A record
+ * without a name is passed over. */
+static bool put(struct walk *w, unsigned index, uint64_t name, struct elf_version version)
 {
 	index &= 0x7fff;
-	w->highest = MAX(w->highest, index);
-	if (w->table)
-		w->table[index] = version;
+	if (elf_string_within(w->view, name, &w->names_left, &version.name)) {
+		w->highest = MAX(w->highest, index);
+		if (w->table)
+			w->table[index] = version;
+	}
 	return ++w->records < RECORDS_MAX;
 }
 
@@ -31,10 +36,8 @@ static void walk_defined(struct walk *w)
 	for (uint64_t i = 0; at && i < v->dyn.n_verdef && elf_get(v, at, &def, sizeof(def)); i++) {
 		struct elf_version version = {.defined = true};
 
-		if (elf_get(v, at + def.vd_aux, &aux, sizeof(aux)) &&
-		    elf_string(v, aux.vda_name, &version.name) && !put(w, def.vd_ndx, version))
-			return;
-		if (def.vd_next == 0)
+		if (!elf_get(v, at + def.vd_aux, &aux, sizeof(aux)) ||
+		    !put(w, def.vd_ndx, aux.vda_name, version) || def.vd_next == 0)
 			return;
 		at += def.vd_next;
 	}
@@ -47,8 +50,7 @@ static bool walk_needed_of(struct walk *w, uint64_t at, unsigned count, struct s
 	for (unsigned k = 0; k < count && elf_get(w->view, at, &aux, sizeof(aux)); k++) {
 		struct elf_version version = {.library = library};
 
-		if (elf_string(w->view, aux.vna_name, &version.name) &&
-		    !put(w, aux.vna_other, version))
+		if (!put(w, aux.vna_other, aux.vna_name, version))
 			return false;
 		if (aux.vna_next == 0)
 			break;
@@ -67,7 +69,8 @@ static void walk_needed(struct walk *w)
 	     i++) {
 		struct str library = STR_NULL;
 
-		if (++w->records >= RECORDS_MAX || !elf_string(v, need.vn_file, &library) ||
+		if (++w->records >= RECORDS_MAX ||
+		    !elf_string_within(v, need.vn_file, &w->names_left, &library) ||
 		    !walk_needed_of(w, at + need.vn_aux, need.vn_cnt, library) || need.vn_next == 0)
 			return;
 		at += need.vn_next;
@@ -76,7 +79,7 @@ static void walk_needed(struct walk *w)
 
 int elf_read_versions(struct elf_view *v, struct arena *arena, struct error *err)
 {
-	struct walk w = {.view = v};
+	struct walk w = {.view = v, .names_left = elf_names_most(v)};
 
 	walk_defined(&w);
 	walk_needed(&w);
@@ -88,6 +91,7 @@ int elf_read_versions(struct elf_view *v, struct arena *arena, struct error *err
 	v->versions = w.table;
 	v->n_versions = w.highest + 1;
 	w.records = 0;
+	w.names_left = elf_names_most(v);
 	walk_defined(&w);
 	walk_needed(&w);
 	return 0;

@@ -36,18 +36,33 @@ bool elf_offset_of(const struct elf_view *v, uint64_t address, uint64_t size, ui
 	return false;
 }
 
-bool elf_string(const struct elf_view *v, uint64_t at, struct str *ret)
+bool elf_string_within(const struct elf_view *v, uint64_t at, uint64_t *left, struct str *ret)
 {
 	const char *start, *end;
+	uint64_t most;
 
 	if (at >= v->dyn.strings_size)
 		return false;
 	start = (const char *)v->data + v->dyn.strings + at;
-	end = memchr(start, '\0', v->dyn.strings_size - at);
+	most = MIN(v->dyn.strings_size - at, *left);
+	end = memchr(start, '\0', most);
+	*left -= end ? (uint64_t)(end - start) : most;
 	if (!end)
 		return false;
 	*ret = (struct str){start, (size_t)(end - start)};
 	return true;
+}
+
+bool elf_string(const struct elf_view *v, uint64_t at, struct str *ret)
+{
+	uint64_t left = UINT64_MAX;
+
+	return elf_string_within(v, at, &left, ret);
+}
+
+uint64_t elf_names_most(const struct elf_view *v)
+{
+	return 4 * (uint64_t)v->len;
 }
 
 /* ---- what kind of file is it ----------------------------------------------------------------- */

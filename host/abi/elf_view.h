@@ -58,6 +58,11 @@ bool elf_offset_of(const struct elf_view *v, uint64_t address, uint64_t size, ui
 bool elf_get(const struct elf_view *v, uint64_t offset, void *to, size_t size);
 /* String of the dynamic string table. */
 bool elf_string(const struct elf_view *v, uint64_t at, struct str *ret);
+/* The same for those who read many: names may overlap, and a file can hold millions that each are
+ * as long as all of it. *left starts as elf_names_most and ends up as what is left of it; false when
+ * that is not enough. */
+bool elf_string_within(const struct elf_view *v, uint64_t at, uint64_t *left, struct str *ret);
+uint64_t elf_names_most(const struct elf_view *v);
 Elf64_Dyn elf_dynamic_at(const struct elf_view *v, uint64_t i);
 bool elf_section(const struct elf_view *v, uint64_t i, Elf64_Shdr *ret);
 

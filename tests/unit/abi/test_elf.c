@@ -252,3 +252,81 @@ TEST(symbolise_names_static_functions)
 	CHECK(statics_around(&b, at) > 0);
 	CHECK_INT(statics_around(&stripped, at), 0);
 }
+
+/* ---- names that are as long as the file ------------------------------------------------------ */
+
+#define NAMES_SIZE (20u << 20)
+#define N_RECORDS  0x8000u
+
+/* Makes the last segment reach to the file's end; *ret_delta is address minus offset in it. */
+static void stretch_last_segment(char *data, size_t len, uint64_t *ret_delta)
+{
+	Elf64_Phdr last = {.p_type = PT_NULL}, p;
+	Elf64_Ehdr h;
+	size_t at = 0;
+
+	memcpy(&h, data, sizeof(h));
+	for (size_t i = 0; i < h.e_phnum; i++) {
+		memcpy(&p, data + h.e_phoff + i * sizeof(p), sizeof(p));
+		if (p.p_type != PT_LOAD)
+			continue;
+		last = p;
+		at = h.e_phoff + i * sizeof(p);
+	}
+	last.p_filesz = last.p_memsz = len - last.p_offset;
+	memcpy(data + at, &last, sizeof(last));
+	*ret_delta = last.p_vaddr - last.p_offset;
+}
+
+static void set_dynamic(char *data, Elf64_Sxword tag, uint64_t value)
+{
+	Elf64_Ehdr h;
+	Elf64_Phdr p;
+	Elf64_Dyn d;
+
+	memcpy(&h, data, sizeof(h));
+	for (size_t i = 0; i < h.e_phnum; i++) {
+		memcpy(&p, data + h.e_phoff + i * sizeof(p), sizeof(p));
+		for (uint64_t at = 0; p.p_type == PT_DYNAMIC && at < p.p_filesz; at += sizeof(d)) {
+			memcpy(&d, data + p.p_offset + at, sizeof(d));
+			if (d.d_tag != tag)
+				continue;
+			d.d_un.d_val = value;
+			memcpy(data + p.p_offset + at, &d, sizeof(d));
+			return;
+		}
+	}
+	test_fail(__FILE__, __LINE__, "no dynamic entry %lld", (long long)tag);
+}
+
+/* Each of thousands of records names a string of 20 MiB, and each record stands for a library and
+ * for a version of one. To read all of them would take minutes. */
+TEST(names_may_not_add_up)
+{
+	const Elf64_Verneed record = {.vn_version = 1,
+				      .vn_cnt = 0xffff,
+				      .vn_aux = sizeof(record),
+				      .vn_next = sizeof(record)};
+	_cleanup_(buf_done) struct buf b = BUF_INIT;
+	struct error err = ERROR_INIT;
+	uint64_t delta;
+	size_t records, names;
+
+	fixture_read(fixture_path("good"), &b);
+	records = (b.len + 15) / 16 * 16;
+	names = records + N_RECORDS * sizeof(record);
+	while (b.len < records)
+		buf_append(&b, "", 1);
+	for (size_t i = 0; i < N_RECORDS; i++)
+		buf_append(&b, &record, sizeof(record));
+	while (b.len < names + NAMES_SIZE)
+		buf_puts(&b, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+	buf_append(&b, "", 1);
+	CHECK(!b.failed);
+	stretch_last_segment(b.data, b.len, &delta);
+	set_dynamic(b.data, DT_STRTAB, names + delta);
+	set_dynamic(b.data, DT_STRSZ, b.len - names);
+	set_dynamic(b.data, DT_VERNEED, records + delta);
+	set_dynamic(b.data, DT_VERNEEDNUM, N_RECORDS);
+	CHECK_ERR(read_bytes(b.data, b.len, &err), ERR_INVALID, err, "far too long");
+}
