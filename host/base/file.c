@@ -3,8 +3,10 @@
 #include "base/digest.h"
 #include "base/mem.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -129,20 +131,44 @@ static char *dir_of(const char *path)
 	return strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
+/* ".tmp-", what this process and those it forks have in common, and chance. */
+#define TEMP_START  ".tmp-"
+#define FAMILY_HEX  8
+#define TEMP_LENGTH (sizeof(TEMP_START) - 1 + FAMILY_HEX + 8)
+
+static _Atomic uint32_t temp_family; /* 0: not known yet */
+
+int file_temps_begin(struct error *err)
+{
+	uint32_t family = 0, none = 0;
+	int r = 0;
+
+	if (atomic_load(&temp_family))
+		return 0;
+	while (r == 0 && family == 0)
+		r = random_bytes((uint8_t *)&family, sizeof(family), err);
+	if (r == 0)
+		atomic_compare_exchange_strong(&temp_family, &none, family);
+	return r;
+}
+
 /* Creates an unused name in the directory; *ret_fd is open for writing. */
 static int
 create_temp(const char *dir, mode_t mode, char **ret_path, int *ret_fd, struct error *err)
 {
 	for (int attempt = 0; attempt < 16; attempt++) {
 		_cleanup_(freep) char *path = NULL;
-		char name[32] = ".tmp-";
-		uint8_t bits[8];
+		char name[TEMP_LENGTH + 1];
+		uint32_t chance;
 		int fd, r;
 
-		r = random_bytes(bits, sizeof(bits), err);
+		r = file_temps_begin(err);
+		if (r == 0)
+			r = random_bytes((uint8_t *)&chance, sizeof(chance), err);
 		if (r < 0)
 			return r;
-		hex_encode(bits, sizeof(bits), name + strlen(name));
+		snprintf(name, sizeof(name), TEMP_START "%08x%08x", atomic_load(&temp_family),
+			 chance);
 		path = path_join(dir, name);
 		if (!path)
 			return err_nomem(err, "a file name");
@@ -158,8 +184,26 @@ create_temp(const char *dir, mode_t mode, char **ret_path, int *ret_fd, struct e
 	return err_set(err, ERR_IO, "cannot create a file in %s: every name tried exists", dir);
 }
 
+int file_temps_remove(const char *path, struct error *err)
+{
+	char start[sizeof(TEMP_START) + FAMILY_HEX];
+	struct dirent *e;
+	DIR *dir = opendir(path);
+	int r = 0;
+
+	if (!dir)
+		return errno == ENOENT ? 0 : fail(err, "read", path);
+	snprintf(start, sizeof(start), TEMP_START "%08x", atomic_load(&temp_family));
+	while ((e = readdir(dir)))
+		if (strncmp(e->d_name, start, strlen(start)) == 0 &&
+		    strlen(e->d_name) == TEMP_LENGTH && unlinkat(dirfd(dir), e->d_name, 0) < 0)
+			r = fail(err, "remove what was left in", path);
+	closedir(dir);
+	return r;
+}
+
 /* The rename is on disk only when the directory is. Some file systems cannot sync one. */
-static int sync_dir(const char *dir, struct error *err)
+int dir_sync(const char *dir, struct error *err)
 {
 	_cleanup_(closep) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -202,7 +246,7 @@ int file_write_atomic(
 		unlink(temp);
 		return r;
 	}
-	return sync ? sync_dir(dir, err) : 0;
+	return sync ? dir_sync(dir, err) : 0;
 }
 
 /* ---- copying --------------------------------------------------------------------------------- */
@@ -272,6 +316,13 @@ int file_copy(const char *from, const char *to, struct error *err)
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, ERR_INVALID, "cannot copy %s: it is not a regular file", from);
 	return copy_to(in, &st, from, to, err);
+}
+
+int file_sync(const char *path, struct error *err)
+{
+	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	return fd < 0 || fsync(fd) < 0 ? fail(err, "sync", path) : 0;
 }
 
 /* ---- paths ----------------------------------------------------------------------------------- */

@@ -17,6 +17,13 @@ int file_read_fd(int fd, const char *name, size_t max, struct buf *out, struct e
 int file_write_atomic(
 	const char *path, const void *data, size_t len, mode_t mode, bool sync, struct error *err);
 
+/* A process that dies while it writes leaves its temporary file. Who forks one that may die calls
+ * the first before, and the second on the directories it wrote to: what this process and those
+ * forked since had begun there and not finished is removed, and nothing else. A directory that is
+ * not there is fine. */
+int file_temps_begin(struct error *err);
+int file_temps_remove(const char *dir, struct error *err);
+
 /* All bytes or an error; retries after EINTR. */
 int fd_write_all(int fd, const void *data, size_t len, const char *name, struct error *err);
 
@@ -38,6 +45,10 @@ int dir_remove(const char *path, struct error *err);
 /* Copies a regular file, keeping permission bits (not set-id bits). An existing `to` is
  * overwritten; after a failed write it is gone. */
 int file_copy(const char *from, const char *to, struct error *err);
+
+/* What is in the file, or which names are in the directory, is on the disk when it returns. */
+int file_sync(const char *path, struct error *err);
+int dir_sync(const char *path, struct error *err);
 
 /* "a" + "b" -> "a/b" (no doubled slash); NULL when out of memory. The caller frees. */
 char *path_join(const char *a, const char *b);

@@ -117,6 +117,7 @@ int runner_context(const struct runner_state *s,
 		ret->items[given[i].item] = given[i].text;
 	ret->attempt = c->run > 0 ? c->run - 1 : 0;
 	ret->inputs_checked = c->checked;
+	ret->durable = true; /* the worker promises the outputs once it has the result */
 	ret->started_ns = clock_realtime_ns();
 	ret->deadline_ns = run->deadline_ns == INT64_MAX ? 0 : run->deadline_ns;
 	ret->cancel_word = (const uint32_t *)run->cancel; /* plugins read it atomically */

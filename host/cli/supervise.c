@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/crash.h"
+#include "data/data.h"
 
 #include <stdlib.h>
 
@@ -55,6 +56,18 @@ static void remove_directory(const char *work, const struct once_result *once)
 		log_warn("%s", err.message);
 }
 
+/* What it was writing when it died. */
+static void remove_unfinished(struct str prefix)
+{
+	_cleanup_(freep) char *uri = strndup(prefix.ptr ? prefix.ptr : "", prefix.len);
+	_cleanup_(freep) char *path = NULL;
+	struct error err = ERROR_INIT;
+
+	if (uri && uri[0] && !data_is_remote(uri) && data_local(uri, "", &path, &err) == 0 &&
+	    file_temps_remove(path, &err) < 0)
+		log_warn("%s", err.message);
+}
+
 static int run_once(const struct supervise_params *p,
 		    const char *work,
 		    enum supervise_end *ret,
@@ -69,11 +82,17 @@ static int run_once(const struct supervise_params *p,
 					 .memory_limit = p->memory_limit,
 					 .debugger = p->debugger};
 	struct once_result result = {.how = ONCE_RETURNED};
-	int rc = once_run(&once, &result, err);
+	int rc = file_temps_begin(err);
 
+	if (rc == 0)
+		rc = once_run(&once, &result, err);
 	if (rc < 0)
 		return rc;
 	*ret = judge(c, &result, ret_signal);
+	if (result.how != ONCE_RETURNED) {
+		remove_unfinished(c->ctx->items[TH_CTX_OUTPUT_PREFIX]);
+		remove_unfinished(c->ctx->items[TH_CTX_RAW_OUTPUT_PREFIX]);
+	}
 	remove_directory(work, &result);
 	once_result_done(&result);
 	return 0;

@@ -18,6 +18,7 @@
 struct copier {
 	dev_t dev; /* of the target's root: never to be copied into itself */
 	ino_t ino;
+	bool sync;
 };
 
 static int fail(struct error *err, const char *what, const char *path)
@@ -33,7 +34,7 @@ static bool same(const struct stat *a, const struct stat *b)
 }
 
 /* Copies to a temporary name beside the target, then renames. */
-static int copy_file(const char *from, const char *to, struct error *err)
+static int copy_file(const char *from, const char *to, bool sync, struct error *err)
 {
 	_cleanup_(buf_done) struct buf temp = BUF_INIT;
 	char hex[17];
@@ -49,10 +50,12 @@ static int copy_file(const char *from, const char *to, struct error *err)
 	r = file_copy(from, temp.data, err);
 	if (r < 0)
 		return r;
-	if (rename(temp.data, to) < 0) {
+	if (sync)
+		r = file_sync(temp.data, err);
+	if (r == 0 && rename(temp.data, to) < 0)
 		r = fail(err, "write", to);
+	if (r < 0)
 		unlink(temp.data);
-	}
 	return r;
 }
 
@@ -71,7 +74,7 @@ copy_entry(struct copier *c, const char *from, const char *to, int depth, struct
 	if (S_ISDIR(st.st_mode))
 		return copy_dir(c, from, to, depth + 1, err);
 	if (S_ISREG(st.st_mode))
-		return copy_file(from, to, err);
+		return copy_file(from, to, c->sync, err);
 	if (!S_ISLNK(st.st_mode))
 		return err_set(err, ERR_INVALID, "cannot copy %s: it is not a regular file", from);
 	if (stat(from, &target) < 0)
@@ -82,7 +85,7 @@ copy_entry(struct copier *c, const char *from, const char *to, int depth, struct
 			"cannot copy %s: it is a link to %s; only links to files are followed",
 			from,
 			S_ISDIR(target.st_mode) ? "a directory" : "something that is no file");
-	return copy_file(from, to, err);
+	return copy_file(from, to, c->sync, err);
 }
 
 static int copy_entries(
@@ -114,7 +117,7 @@ static int copy_entries(
  * write somewhere else. */
 static int make_dir(const char *path, int depth, struct stat *ret, struct error *err)
 {
-	if (mkdir(path, 0755) < 0 && errno != EEXIST)
+	if (mkdir(path, 0777) < 0 && errno != EEXIST)
 		return fail(err, "create the directory", path);
 	if ((depth == 0 ? stat(path, ret) : lstat(path, ret)) < 0)
 		return fail(err, "create the directory", path);
@@ -153,12 +156,12 @@ copy_dir(struct copier *c, const char *from, const char *to, int depth, struct e
 		return fail(err, "read", from);
 	r = copy_entries(c, dir, from, to, depth, err);
 	closedir(dir);
-	return r;
+	return r == 0 && c->sync ? dir_sync(to, err) : r;
 }
 
-int data_copy(const char *from, const char *to, struct error *err)
+int data_copy(const char *from, const char *to, bool sync, struct error *err)
 {
-	struct copier c = {0};
+	struct copier c = {.sync = sync};
 	struct stat st, there;
 
 	if (stat(from, &st) < 0)
@@ -173,5 +176,5 @@ int data_copy(const char *from, const char *to, struct error *err)
 		if (S_ISDIR(there.st_mode))
 			return err_set(err, ERR_INVALID, "cannot write %s: it is a directory", to);
 	}
-	return copy_file(from, to, err);
+	return copy_file(from, to, sync, err);
 }

@@ -69,11 +69,11 @@ int data_put(const char *uri, const void *data, size_t len, bool sync, struct er
 	return b ? b->put(uri, data, len, sync, err) : ERR_UNSUPPORTED;
 }
 
-int data_put_path(const char *path, const char *uri, struct error *err)
+int data_put_path(const char *path, const char *uri, bool sync, struct error *err)
 {
 	const struct data_backend *b = data_backend_for(uri, err);
 
-	return b ? b->put_path(path, uri, err) : ERR_UNSUPPORTED;
+	return b ? b->put_path(path, uri, sync, err) : ERR_UNSUPPORTED;
 }
 
 int data_local(const char *uri, const char *dir, char **ret_path, struct error *err)

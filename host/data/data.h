@@ -2,7 +2,8 @@
  * other schemes have no back end here, and say so.
  *
  * A text is a URI when it starts with "<scheme>://"; everything else is a path. In file:// URIs
- * "%20" and the like are decoded and the host must be empty or "localhost". Any thread. */
+ * "%20" and the like are decoded and the host must be empty or "localhost"; file:/path is the same as
+ * file:///path. New files and directories get the mode that the umask leaves. Any thread. */
 #pragma once
 
 #include "base/buf.h"
@@ -17,7 +18,7 @@ struct data_backend {
 	int (*get)(const char *uri, size_t max, struct buf *out, struct error *err);
 	int (*put)(const char *uri, const void *data, size_t len, bool sync, struct error *err);
 	/* Copies a local file or, recursively, a directory to `uri`. */
-	int (*put_path)(const char *path, const char *uri, struct error *err);
+	int (*put_path)(const char *path, const char *uri, bool sync, struct error *err);
 	/* A local path with the content of `uri`: the thing itself for local data, else a copy
 	 * under `dir`. The caller frees *ret_path. */
 	int (*local)(const char *uri, const char *dir, char **ret_path, struct error *err);
@@ -38,8 +39,9 @@ int data_put(const char *uri, const void *data, size_t len, bool sync, struct er
 
 /* A link to a file is copied as that file. Links to directories, dangling links, sockets and the
  * like are refused by name, so nothing is left out in silence. Each file appears whole or not at
- * all; a directory may be copied in part when it fails. The same place twice is fine. */
-int data_put_path(const char *path, const char *uri, struct error *err);
+ * all; a directory may be copied in part when it fails. The same place twice is fine.
+ * `sync`: all of it is on disk when it returns. */
+int data_put_path(const char *path, const char *uri, bool sync, struct error *err);
 int data_local(const char *uri, const char *dir, char **ret_path, struct error *err);
 int data_kind(const char *uri, struct error *err);
 
@@ -57,4 +59,4 @@ struct str data_scheme(const char *uri);
 extern const struct data_backend data_local_backend;
 
 /* Copies a file or a directory to a local path, as data_put_path says. */
-int data_copy(const char *from, const char *to, struct error *err);
+int data_copy(const char *from, const char *to, bool sync, struct error *err);

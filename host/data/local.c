@@ -8,9 +8,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#define FILE_MODE 0644
-#define DIR_MODE  0755
+/* What is left of them is for the umask to say. */
+#define FILE_MODE 0666
+#define DIR_MODE  0777
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
@@ -41,7 +43,11 @@ static bool percent_decode(char *s)
 static int path_of(const char *uri, char **ret, struct error *err)
 {
 	struct str scheme = data_scheme(uri);
-	const char *rest = scheme.len ? uri + scheme.len + strlen("://") : uri;
+	bool short_form = strncasecmp(uri, "file:/", 6) == 0 && scheme.len == 0;
+	bool is_uri = scheme.len > 0 || short_form;
+	const char *rest = uri + (short_form   ? strlen("file:")
+				  : scheme.len ? scheme.len + strlen("://")
+					       : 0);
 	_cleanup_(freep) char *path = NULL;
 
 	if (scheme.len && strncmp(rest, "localhost/", 10) == 0)
@@ -56,7 +62,7 @@ static int path_of(const char *uri, char **ret, struct error *err)
 	path = strdup(rest);
 	if (!path)
 		return err_nomem(err, "a file name");
-	if (scheme.len && !percent_decode(path))
+	if (is_uri && !percent_decode(path))
 		return err_set(err, ERR_INVALID,
 			       "'%s' is no valid URI: %% stands before two hexadecimal digits that "
 			       "are not 00; write %%25 for the sign itself",
@@ -83,18 +89,34 @@ static int local_get(const char *uri, size_t max, struct buf *out, struct error 
 	return r == ERR_NOT_FOUND ? not_found(path, err) : r;
 }
 
-static int make_parent(const char *path, struct error *err)
+/* Cuts off the last part; false when none is left. */
+static bool to_parent(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	if (!slash || slash == path)
+		return false;
+	*slash = '\0';
+	return true;
+}
+
+/* The names of new directories are on disk only when the directories they are in are. */
+static int make_parent(const char *path, bool sync, struct error *err)
 {
 	_cleanup_(freep) char *dir = strdup(path);
-	char *slash;
+	_cleanup_(freep) char *there = strdup(path);
+	int r;
 
-	if (!dir)
+	if (!dir || !there)
 		return err_nomem(err, "a directory name");
-	slash = strrchr(dir, '/');
-	if (!slash || slash == dir)
+	if (!to_parent(dir))
 		return 0;
-	*slash = '\0';
-	return dir_make(dir, DIR_MODE, err);
+	while (to_parent(there) && access(there, F_OK) < 0)
+		;
+	r = dir_make(dir, DIR_MODE, err);
+	while (r == 0 && sync && strlen(dir) > strlen(there) && to_parent(dir))
+		r = dir_sync(dir, err);
+	return r;
 }
 
 static int local_put(const char *uri, const void *data, size_t len, bool sync, struct error *err)
@@ -103,11 +125,11 @@ static int local_put(const char *uri, const void *data, size_t len, bool sync, s
 	int r = path_of(uri, &path, err);
 
 	if (r == 0)
-		r = make_parent(path, err);
+		r = make_parent(path, sync, err);
 	return r < 0 ? r : file_write_atomic(path, data, len, FILE_MODE, sync, err);
 }
 
-static int local_put_path(const char *from, const char *uri, struct error *err)
+static int local_put_path(const char *from, const char *uri, bool sync, struct error *err)
 {
 	_cleanup_(freep) char *to = NULL;
 	int r = path_of(uri, &to, err);
@@ -116,8 +138,12 @@ static int local_put_path(const char *from, const char *uri, struct error *err)
 		return r;
 	for (size_t n = strlen(to); n > 1 && to[n - 1] == '/'; n--)
 		to[n - 1] = '\0';
-	r = make_parent(to, err);
-	return r < 0 ? r : data_copy(from, to, err);
+	r = make_parent(to, sync, err);
+	if (r == 0)
+		r = data_copy(from, to, sync, err);
+	if (r == 0 && sync)
+		r = dir_sync(to_parent(to) ? to : to[0] == '/' ? "/" : ".", err);
+	return r;
 }
 
 static int local_local(const char *uri, const char *dir, char **ret_path, struct error *err)

@@ -55,7 +55,7 @@ int checkpoint_save_path(struct exec *e, const char *path, struct error *err)
 	if (stat(path, &st) < 0)
 		return err_set_errno(err, err_from_errno(errno), errno, "checkpoint %s", path);
 	uri = destination(e, S_ISDIR(st.st_mode) ? NULL : path_base(path), err);
-	return uri ? data_put_path(path, uri, err) : ERR_NOMEM;
+	return uri ? data_put_path(path, uri, true, err) : ERR_NOMEM;
 }
 
 /* ---- the previous attempt -------------------------------------------------------------------- */
@@ -72,7 +72,7 @@ static int copy_in(const char *uri, const char *dir, struct error *err)
 	if (strncmp(path, dir, strlen(dir)) == 0)
 		return 0;
 	to = kind == 1 ? strdup(dir) : path_join(dir, path_base(path));
-	return to ? data_put_path(path, to, err) : err_nomem(err, "a checkpoint");
+	return to ? data_put_path(path, to, false, err) : err_nomem(err, "a checkpoint");
 }
 
 static int fetch(struct exec *e, const char **ret, struct error *err)

@@ -27,6 +27,7 @@ struct task_context {
 	int64_t deadline_ns;            /* monotonic; 0: none */
 	const uint32_t *cancel_word;    /* may lie in memory shared with another process */
 	struct str dist_error_strategy; /* non-empty: error-<hex>.pb and the worker's name */
+	bool durable;                   /* what is stored is on the disk before the run ends */
 	bool fail_on_error;             /* exit code 1 when an error file was written */
 	bool old_struct_form;           /* FLYTE_USE_OLD_DC_FORMAT */
 	int64_t offload_min_bytes;      /* 0: no offloading */

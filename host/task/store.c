@@ -33,7 +33,7 @@ put(const struct task_context *ctx, const char *name, struct str bytes, struct e
 {
 	_cleanup_(freep) char *uri = output_uri(ctx, name, err);
 
-	return uri ? data_put(uri, bytes.ptr, bytes.len, false, err) : err->code;
+	return uri ? data_put(uri, bytes.ptr, bytes.len, ctx->durable, err) : err->code;
 }
 
 static struct str str_of_buf(const struct buf *b)

@@ -164,7 +164,7 @@ int upload_place(
 int upload_all(struct exec *e, struct error *err)
 {
 	for (const struct upload *u = e->uploads; u; u = u->next) {
-		int r = data_put_path(u->path, u->uri, err);
+		int r = data_put_path(u->path, u->uri, e->ctx->durable, err);
 
 		if (r < 0)
 			return err_wrap(err, "upload of %s", u->path);

@@ -321,7 +321,7 @@ class Outputs(faulty.Execute):
             signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
             resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000))
         outcome = self.limited("big", {"n": 300000}, killed_at_limit)
-        self.assertNotIn("outputs.pb", outcome.files())
+        self.assertEqual(outcome.files(), ["error.pb"], outcome.stderr)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* A name in the test directory; eight may be in use at once. */
@@ -158,6 +159,40 @@ TEST(write_leaves_nothing_behind_on_failure)
 	CHECK(strstr(err.message, "cannot write") && strstr(err.message, "wdir/f"));
 	CHECK_INT(count_entries(dir), 2);
 	CHECK_STR(get(path), "old");
+}
+
+/* Dies of SIGXFSZ in the middle of a write. */
+static void die_writing(const char *path)
+{
+	static const char big[100000];
+	const struct rlimit tiny = {4096, 4096}, no_core = {0, 0};
+
+	signal(SIGXFSZ, SIG_DFL);
+	setrlimit(RLIMIT_CORE, &no_core);
+	setrlimit(RLIMIT_FSIZE, &tiny);
+	file_write_atomic(path, big, sizeof(big), 0600, false, NULL);
+	_exit(0);
+}
+
+TEST(what_a_dead_child_was_writing_can_be_removed)
+{
+	const char *dir = in_tmp("unfinished");
+	struct error err = ERROR_INIT;
+	int status;
+	pid_t pid;
+
+	CHECK_OK(dir_make(dir, 0700, &err), err);
+	put(in_tmp("unfinished/.tmp-0123456789abcdef"), "another's");
+	CHECK_OK(file_temps_begin(&err), err);
+	pid = fork();
+	if (pid == 0)
+		die_writing(in_tmp("unfinished/f"));
+	CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status));
+	CHECK_INT(count_entries(dir), 2);
+	CHECK_OK(file_temps_remove(dir, &err), err);
+	CHECK_INT(count_entries(dir), 1);
+	CHECK_STR(get(in_tmp("unfinished/.tmp-0123456789abcdef")), "another's");
+	CHECK_OK(file_temps_remove(in_tmp("nowhere"), &err), err);
 }
 
 TEST(write_into_a_missing_directory_says_so)

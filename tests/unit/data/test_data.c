@@ -87,7 +87,7 @@ TEST(unknown_scheme_says_what_to_use)
 	CHECK(strstr(err.message, "inputs: ") == err.message);
 	CHECK(strstr(err.message, "file://") != NULL);
 	CHECK_ERR(data_put("s3://b/k", "", 0, false, &err), ERR_UNSUPPORTED, err, "'s3'");
-	CHECK_ERR(data_put_path("/etc", "s3://b/k", &err), ERR_UNSUPPORTED, err, "'s3'");
+	CHECK_ERR(data_put_path("/etc", "s3://b/k", false, &err), ERR_UNSUPPORTED, err, "'s3'");
 	CHECK_ERR(data_local("http://b/k", "/tmp", &path, &err), ERR_UNSUPPORTED, err, "'http'");
 	CHECK_ERR(data_kind("http://b/k", &err), ERR_UNSUPPORTED, err, "'http'");
 	CHECK_INT(b.len, 0);
@@ -119,9 +119,27 @@ TEST(file_uris)
 	CHECK_OK(data_get(uri, "x", 1, &b, &err), err);
 	CHECK_STR(b.data, "1");
 	buf_done(&b);
+	snprintf(uri, sizeof(uri), "file:%s/u/a%%20b%%C3%%A9%%25", test_tmpdir());
+	CHECK_INT(data_kind(uri, &err), 0);
 	/* Paths are taken as they are. */
 	CHECK_OK(data_put(at("u/a%%20b"), "2", 1, false, &err), err);
 	CHECK_INT(access(at("u/a%%20b"), F_OK), 0);
+}
+
+TEST(the_umask_says_what_others_may)
+{
+	mode_t before = umask(0);
+	struct error err = ERROR_INIT;
+	struct stat st;
+
+	CHECK_OK(data_put(at("open/file"), "1", 1, false, &err), err);
+	umask(077);
+	CHECK_OK(data_put(at("shut/file"), "1", 1, false, &err), err);
+	umask(before);
+	CHECK(stat(at("open"), &st) == 0 && (st.st_mode & 0777) == 0777);
+	CHECK(stat(at("open/file"), &st) == 0 && (st.st_mode & 0777) == 0666);
+	CHECK(stat(at("shut"), &st) == 0 && (st.st_mode & 0777) == 0700);
+	CHECK(stat(at("shut/file"), &st) == 0 && (st.st_mode & 0777) == 0600);
 }
 
 TEST(malformed_uris_are_refused)
@@ -227,7 +245,7 @@ TEST(full_disk_leaves_the_old_file)
 	small.rlim_cur = 4096;
 	CHECK_INT(setrlimit(RLIMIT_FSIZE, &small), 0);
 	r = data_put(at("full/out.pb"), data, sizeof(data), true, &err);
-	s = data_put_path(at("full/from"), at("full/out.pb"), NULL);
+	s = data_put_path(at("full/from"), at("full/out.pb"), false, NULL);
 	CHECK_INT(setrlimit(RLIMIT_FSIZE, &old), 0);
 	signal(SIGXFSZ, SIG_DFL);
 	CHECK_INT(r, ERR_IO);
@@ -246,7 +264,8 @@ TEST(put_where_something_is_in_the_way)
 	put_text(at("way/file"), "1");
 	CHECK_ERR(data_put(at("way/file/x"), "1", 1, false, &err), ERR_INVALID, err, "way/file");
 	CHECK_ERR(data_put(at("way"), "1", 1, false, &err), ERR_IO, err, "way");
-	CHECK_ERR(data_put_path(at("way/file"), at("way"), &err), ERR_INVALID, err, "directory");
+	CHECK_ERR(data_put_path(at("way/file"), at("way"), false, &err), ERR_INVALID, err,
+		  "directory");
 	CHECK_INT(count_entries(at("way")), 1);
 }
 
@@ -264,7 +283,7 @@ TEST(put_path_copies_a_tree)
 	CHECK_OK(dir_make(at("tree/hollow"), 0755, &err), err);
 	CHECK_INT(chmod(at("tree/a"), 0750), 0);
 	CHECK_INT(symlink("../elsewhere", at("tree/link")), 0);
-	CHECK_OK(data_put_path(at("tree"), at("new/copy/"), &err), err);
+	CHECK_OK(data_put_path(at("tree"), at("new/copy/"), false, &err), err);
 	text = read_all(at("new/copy/sub/deep/b"));
 	CHECK_STR(text, "2");
 	linked = read_all(at("new/copy/link"));
@@ -278,9 +297,9 @@ TEST(put_path_copies_a_tree)
 	CHECK_INT(count_entries(at("new/copy/hollow")), 0);
 	CHECK_INT(count_entries(at("new/copy")), 5);
 	/* Again, over what is there, and onto itself. */
-	CHECK_OK(data_put_path(at("tree"), at("new/copy"), &err), err);
-	CHECK_OK(data_put_path(at("tree"), at("tree"), &err), err);
-	CHECK_OK(data_put_path(at("tree/a"), at("tree/a"), &err), err);
+	CHECK_OK(data_put_path(at("tree"), at("new/copy"), false, &err), err);
+	CHECK_OK(data_put_path(at("tree"), at("tree"), false, &err), err);
+	CHECK_OK(data_put_path(at("tree/a"), at("tree/a"), false, &err), err);
 	CHECK_INT(count_entries(at("tree")), 5);
 }
 
@@ -290,17 +309,22 @@ TEST(put_path_refuses_what_it_cannot_copy)
 
 	CHECK_OK(dir_make(at("odd"), 0755, &err), err);
 	CHECK_INT(symlink(".", at("odd/round")), 0);
-	CHECK_ERR(data_put_path(at("odd"), at("odd-copy"), &err), ERR_INVALID, err, "odd/round");
+	CHECK_ERR(data_put_path(at("odd"), at("odd-copy"), false, &err), ERR_INVALID, err,
+		  "odd/round");
 	unlink(at("odd/round"));
 	CHECK_INT(symlink("nowhere", at("odd/dangling")), 0);
-	CHECK_ERR(data_put_path(at("odd"), at("odd-copy"), &err), ERR_NOT_FOUND, err, "dangling");
+	CHECK_ERR(data_put_path(at("odd"), at("odd-copy"), false, &err), ERR_NOT_FOUND, err,
+		  "dangling");
 	unlink(at("odd/dangling"));
 	CHECK_INT(mkfifo(at("odd/fifo"), 0600), 0);
-	CHECK_ERR(data_put_path(at("odd"), at("odd-copy"), &err), ERR_INVALID, err, "odd/fifo");
-	CHECK_ERR(data_put_path(at("odd/fifo"), at("x"), &err), ERR_INVALID, err, "odd/fifo");
+	CHECK_ERR(data_put_path(at("odd"), at("odd-copy"), false, &err), ERR_INVALID, err,
+		  "odd/fifo");
+	CHECK_ERR(data_put_path(at("odd/fifo"), at("x"), false, &err), ERR_INVALID, err,
+		  "odd/fifo");
 	unlink(at("odd/fifo"));
-	CHECK_ERR(data_put_path(at("odd/none"), at("x"), &err), ERR_NOT_FOUND, err, "odd/none");
-	CHECK_OK(data_put_path(at("odd"), at("odd-copy"), &err), err);
+	CHECK_ERR(data_put_path(at("odd/none"), at("x"), false, &err), ERR_NOT_FOUND, err,
+		  "odd/none");
+	CHECK_OK(data_put_path(at("odd"), at("odd-copy"), false, &err), err);
 }
 
 TEST(put_path_does_not_leave_the_target)
@@ -311,13 +335,13 @@ TEST(put_path_does_not_leave_the_target)
 	CHECK_OK(dir_make(at("dst"), 0755, &err), err);
 	CHECK_OK(dir_make(at("victim"), 0755, &err), err);
 	CHECK_INT(symlink("../victim", at("dst/sub")), 0);
-	CHECK_ERR(data_put_path(at("src"), at("dst"), &err), ERR_INVALID, err, "dst/sub");
+	CHECK_ERR(data_put_path(at("src"), at("dst"), false, &err), ERR_INVALID, err, "dst/sub");
 	CHECK_INT(count_entries(at("victim")), 0);
 	/* A link where a file goes is replaced, not followed. */
 	unlink(at("dst/sub"));
 	CHECK_OK(dir_make(at("dst/sub"), 0755, &err), err);
 	CHECK_INT(symlink("../../victim/x", at("dst/sub/x")), 0);
-	CHECK_OK(data_put_path(at("src"), at("dst"), &err), err);
+	CHECK_OK(data_put_path(at("src"), at("dst"), false, &err), err);
 	CHECK_INT(count_entries(at("victim")), 0);
 }
 
@@ -326,7 +350,8 @@ TEST(put_path_into_itself)
 	struct error err = ERROR_INIT;
 
 	put_text(at("self/a"), "1");
-	CHECK_ERR(data_put_path(at("self"), at("self/b"), &err), ERR_INVALID, err, "into itself");
+	CHECK_ERR(data_put_path(at("self"), at("self/b"), false, &err), ERR_INVALID, err,
+		  "into itself");
 }
 
 TEST(put_path_depth_is_bounded)
@@ -340,7 +365,7 @@ TEST(put_path_depth_is_bounded)
 		CHECK(mkdir("d", 0755) == 0 && chdir("d") == 0);
 	CHECK_INT(fchdir(cwd), 0);
 	close(cwd);
-	CHECK_ERR(data_put_path(at("deep"), at("deep2"), &err), ERR_LIMIT, err, "200");
+	CHECK_ERR(data_put_path(at("deep"), at("deep2"), false, &err), ERR_LIMIT, err, "200");
 }
 
 TEST(local_is_the_thing_itself)

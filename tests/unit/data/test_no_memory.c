@@ -48,7 +48,7 @@ static int whole_life(const struct places *p, struct error *err)
 	if (r == 0)
 		r = data_get(p->uri, "test", 100, &text, err);
 	if (r == 0)
-		r = data_put_path(p->tree, p->copy, err);
+		r = data_put_path(p->tree, p->copy, false, err);
 	if (r < 0)
 		return r;
 	joined = data_join(p->copy, "sub/a b");
