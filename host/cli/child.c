@@ -103,7 +103,7 @@ static void run_task(const struct child *c,
 	params->template = found.template;
 	params->plugin = found.plugin;
 	params->executor = found.executor;
-	params->shim = found.shim;
+	params->shim = params->shim_retries = found.shim;
 	params->optional_inputs = found.optional_inputs;
 	params->n_optional_inputs = found.n_optional_inputs;
 	/* Others see the word when they poll it, and execute when it waits for a pending one. */

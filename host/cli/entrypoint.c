@@ -102,7 +102,7 @@ static int set_context(struct entrypoint *e, struct error *err)
 	if (!raw)
 		return err_nomem(err, "the execution's context");
 	e->ctx.items[TH_CTX_RAW_OUTPUT_PREFIX] = str_of(raw);
-	e->ctx.items[TH_CTX_OUTPUT_PREFIX] = str_of(o->output_prefix);
+	e->ctx.items[TH_CTX_OUTPUT_PREFIX] = str_of(o->output_prefix[0] ? o->output_prefix : ".");
 	e->ctx.checkpoint_path = str_of(o->checkpoint_path);
 	e->ctx.prev_checkpoint = str_of(o->prev_checkpoint);
 	return 0;

@@ -24,18 +24,17 @@ static int split_names(
 	return 0;
 }
 
-static int
-check_bound(const struct resolution *inner, const struct str *names, size_t n, struct error *err)
+/* flytekit's words. What is bound need not be an input: it is passed over. */
+static int check_outputs(const struct resolution *inner, struct error *err)
 {
 	const Flyteidl__Core__TypedInterface *i = inner->template->interface;
 
-	for (size_t k = 0; k < n; k++)
-		if (!i || !i->inputs || !interface_find(i->inputs, names[k]))
-			return err_set(err, ERR_MISMATCH,
-				       "the map task binds '" STR_FMT "', but task '" STR_FMT
-				       "' has no such input",
-				       STR_ARG(names[k]), STR_ARG(inner->name));
-	return 0;
+	if (!i || !i->outputs || i->outputs->n_variables <= 1)
+		return 0;
+	return err_set(err, ERR_MISMATCH,
+		       "Only tasks with a single output are supported in map tasks; '" STR_FMT
+		       "' has %zu",
+		       STR_ARG(inner->name), i->outputs->n_variables);
 }
 
 int resolve_map_args(struct lookup *l,
@@ -61,7 +60,7 @@ int resolve_map_args(struct lookup *l,
 	r = resolve_inside(l, args[3], args + 4, n_args - 4, true, &inner, err);
 	l->depth--;
 	if (r == 0)
-		r = check_bound(&inner, bound, n_bound, err);
+		r = check_outputs(&inner, err);
 	if (r < 0)
 		return r;
 	inner.map = true;

@@ -7,10 +7,18 @@
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
-static int not_converted(struct task_result *ret, const char *class, const struct error *err)
+/* What does not fit never will. */
+static enum error_kind lasting(const struct exec *e)
 {
-	task_result_fail(ret, "SYSTEM",
-			 err->code == ERR_NOMEM ? ERROR_RECOVERABLE : ERROR_NON_RECOVERABLE,
+	return e->params->shim_retries ? ERROR_RECOVERABLE : ERROR_NON_RECOVERABLE;
+}
+
+static int not_converted(const struct exec *e,
+			 struct task_result *ret,
+			 const char *class,
+			 const struct error *err)
+{
+	task_result_fail(ret, "SYSTEM", err->code == ERR_NOMEM ? ERROR_RECOVERABLE : lasting(e),
 			 ORIGIN_SYSTEM, "%s: %s", class, err->message);
 	return err->code;
 }
@@ -24,32 +32,36 @@ static int recoverable(struct task_result *ret, const char *class, const struct 
 
 /* ---- decoding -------------------------------------------------------------------------------- */
 
-static int decode(struct exec *e, struct str wire, LiteralMap **ret, struct task_result *result)
+static int decode(struct exec *e, struct str wire, void **ret, struct task_result *result)
 {
 	struct wire_limits limits = wire_limits_default;
 	struct error err = ERROR_INIT;
-	void *map;
 	int r;
 
 	if (e->ctx->wire_budget)
 		limits.decoded = e->ctx->wire_budget;
 	limits.text_checked = e->ctx->inputs_checked;
 	r = message_decode(MESSAGE_DESC(flyteidl__core__literal_map), wire, &limits, &e->home.arena,
-			   &map, &err);
+			   ret, &err);
 	if (r < 0) {
 		err_wrap(&err, "inputs");
 		recoverable(result, "DecodeError", &err);
-		return r;
 	}
-	r = offload_fetch(map, &e->home.arena, &err);
-	/* What cannot be fetched may be there next time; what is no literal never will. */
-	if (r == ERR_INVALID)
-		not_converted(result, "DecodeError", &err);
-	else if (r < 0)
-		recoverable(result, "DownloadDataError", &err);
-	else
-		*ret = map;
 	return r;
+}
+
+/* What cannot be reached may be there next time; what is not there, or is no literal, is as a value
+ * of the wrong type. */
+static int fetch(struct exec *e, LiteralMap *map, struct task_result *ret)
+{
+	struct error err = ERROR_INIT;
+	int r = offload_fetch(map, &e->home.arena, &err);
+
+	if (r == ERR_INVALID)
+		return not_converted(e, ret, "DecodeError", &err);
+	if (r == ERR_NOT_FOUND)
+		return not_converted(e, ret, "FlyteDataNotFoundException", &err);
+	return r < 0 ? recoverable(ret, "DownloadDataError", &err) : 0;
 }
 
 /* ---- map tasks ------------------------------------------------------------------------------- */
@@ -79,16 +91,40 @@ static int pick_element(LiteralEntry *entry, int64_t index, struct error *err)
 	return 0;
 }
 
-static int pick_elements(const struct task_map *map, LiteralMap *inputs, struct task_result *ret)
+static LiteralEntry *find_entry(const LiteralMap *map, const char *name)
 {
+	for (size_t i = 0; i < map->n_literals; i++)
+		if (streq(map->literals[i]->key, name))
+			return map->literals[i];
+	return NULL;
+}
+
+/* A map task takes what its interface names, all of it, and passes over what else there is. */
+static int
+pick_elements(struct exec *e, LiteralMap *inputs, const VariableMap *vars, struct task_result *ret)
+{
+	const struct task_map *map = e->params->map;
+	size_t n = variables_len(vars);
+	LiteralEntry **picked = arena_array(&e->home.arena, n, sizeof(*picked));
 	struct error err = ERROR_INIT;
 
-	for (size_t i = 0; map && i < inputs->n_literals; i++) {
-		if (is_bound(map, str_of(inputs->literals[i]->key)))
-			continue;
-		if (pick_element(inputs->literals[i], map->index, &err) < 0)
-			return not_converted(ret, "ValueError", &err);
+	if (!picked) {
+		err_nomem(&err, "inputs");
+		return recoverable(ret, "MemoryError", &err);
 	}
+	for (size_t i = 0; i < n; i++) {
+		const char *name = vars->variables[i]->key;
+
+		picked[i] = find_entry(inputs, name);
+		if (!picked[i]) {
+			err_set(&err, ERR_NOT_FOUND, "input '%s' of a map task is missing", name);
+			return not_converted(e, ret, "KeyError", &err);
+		}
+		if (!is_bound(map, str_of(name)) && pick_element(picked[i], map->index, &err) < 0)
+			return not_converted(e, ret, "ValueError", &err);
+	}
+	inputs->literals = picked;
+	inputs->n_literals = n;
 	return 0;
 }
 
@@ -100,12 +136,15 @@ static void list_names(const VariableMap *vars, struct buf *out)
 		buf_printf(out, "%s'%s'", i ? ", " : "", vars->variables[i]->key);
 }
 
-static int check_known(const LiteralMap *inputs, const VariableMap *vars, struct task_result *ret)
+static int check_known(const struct exec *e,
+		       const LiteralMap *inputs,
+		       const VariableMap *vars,
+		       struct task_result *ret)
 {
 	_cleanup_(buf_done) struct buf names = BUF_INIT;
 
 	if (inputs->n_literals > variables_len(vars)) {
-		task_result_fail(ret, "SYSTEM", ERROR_NON_RECOVERABLE, ORIGIN_SYSTEM,
+		task_result_fail(ret, "SYSTEM", lasting(e), ORIGIN_SYSTEM,
 				 "ValueError: Received more input values %zu than allowed by the "
 				 "input spec %zu",
 				 inputs->n_literals, variables_len(vars));
@@ -115,7 +154,7 @@ static int check_known(const LiteralMap *inputs, const VariableMap *vars, struct
 		if (interface_find(vars, str_of(inputs->literals[i]->key)))
 			continue;
 		list_names(vars, &names);
-		task_result_fail(ret, "SYSTEM", ERROR_NON_RECOVERABLE, ORIGIN_SYSTEM,
+		task_result_fail(ret, "SYSTEM", lasting(e), ORIGIN_SYSTEM,
 				 "ValueError: Received the input '%s', which the input spec does "
 				 "not have; it has %s",
 				 inputs->literals[i]->key, names.data ? names.data : "none");
@@ -138,16 +177,17 @@ static int convert(struct exec *e,
 		return 0;
 	}
 	if (literal_convert(entry->value, v->type, LITERAL_READ, &e->home.arena, ret_literal,
-			    &err) == 0)
+			    &err) == 0 &&
+	    input_files_check(*ret_literal, &err) == 0)
 		return 0;
 	/* A path inside the value comes first in the message and goes on from the name. */
 	if (err.code == ERR_MISMATCH) {
-		task_result_fail(ret, "SYSTEM", ERROR_NON_RECOVERABLE, ORIGIN_SYSTEM,
+		task_result_fail(ret, "SYSTEM", lasting(e), ORIGIN_SYSTEM,
 				 "TypeTransformerFailedError: Error converting input '%s'%s%s",
 				 entry->key, strchr("[.", err.message[0]) ? "" : ": ", err.message);
 		return err.code;
 	}
-	return not_converted(ret, "TypeTransformerFailedError", &err);
+	return not_converted(e, ret, "TypeTransformerFailedError", &err);
 }
 
 static bool is_optional(const struct task_params *p, const char *name)
@@ -220,16 +260,19 @@ int inputs_prepare(struct exec *e, struct str wire, struct task_result *ret)
 	const TypedInterface *interface = e->params->template->interface;
 	const VariableMap *vars = interface ? interface->inputs : NULL;
 	struct error err = ERROR_INIT;
-	LiteralMap *map = NULL;
-	int r = decode(e, wire, &map, ret);
+	LiteralMap *map;
+	void *decoded;
+	int r = decode(e, wire, &decoded, ret);
 
 	if (r < 0)
 		return r;
+	map = decoded;
 	if (variables_len(vars) == 0) /* flytekit ignores whatever comes */
 		return make_handles(e, &err) < 0 ? recoverable(ret, "MemoryError", &err) : 0;
-	r = pick_elements(e->params->map, map, ret);
+	r = fetch(e, map, ret);
 	if (r == 0)
-		r = check_known(map, vars, ret);
+		r = e->params->map ? pick_elements(e, map, vars, ret)
+				   : check_known(e, map, vars, ret);
 	for (size_t i = 0; i < map->n_literals && r == 0; i++)
 		r = convert(e, map->literals[i], vars, &map->literals[i]->value, ret);
 	if (r < 0)

@@ -6,9 +6,11 @@
 #include "task/upload.h"
 
 /* flytekit: what cannot be converted never will; what cannot be written may be later. */
-static int fail(struct task_result *ret, const char *class, const struct error *err)
+static int
+fail(const struct exec *e, struct task_result *ret, const char *class, const struct error *err)
 {
-	bool lasting = err->code == ERR_MISMATCH || err->code == ERR_INVALID;
+	bool lasting =
+		!e->params->shim_retries && (err->code == ERR_MISMATCH || err->code == ERR_INVALID);
 
 	task_result_fail(ret, "SYSTEM", lasting ? ERROR_NON_RECOVERABLE : ERROR_RECOVERABLE,
 			 ORIGIN_SYSTEM, "%s: %s", class, err->message);
@@ -156,11 +158,11 @@ static int encode(struct exec *e, LiteralMap *map, struct task_result *ret)
 	struct error err = ERROR_INIT;
 
 	if (offload_outputs(e, map, ret, &err) < 0)
-		return fail(ret, "ValueError", &err);
+		return fail(e, ret, "ValueError", &err);
 	if (message_encode(&map->base, &ret->document, &err) < 0)
-		return fail(ret, "ValueError", &err);
+		return fail(e, ret, "ValueError", &err);
 	if (buf_check(&ret->document, "outputs", &err) < 0)
-		return fail(ret, "MemoryError", &err);
+		return fail(e, ret, "MemoryError", &err);
 	ret->outcome = TASK_OUTPUTS;
 	return 0;
 }
@@ -177,10 +179,10 @@ int outputs_collect(struct exec *e, struct task_result *ret)
 		return 0;
 	}
 	if (build_map(e, &map, &err) < 0)
-		return fail(ret, "TypeTransformerFailedError", &err);
+		return fail(e, ret, "TypeTransformerFailedError", &err);
 	if (upload_all(e, &err) < 0) {
 		err.code = ERR_IO; /* whatever it was: the place, not the value */
-		return fail(ret, "UploadDataError", &err);
+		return fail(e, ret, "UploadDataError", &err);
 	}
 	return encode(e, map, ret);
 }

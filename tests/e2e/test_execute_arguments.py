@@ -187,6 +187,15 @@ class MapExecute(faulty.Execute):
         outcome = self.element(0, inputs={"a": taskhost.literal(1), "b": taskhost.literal(1)})
         self.expect_error(outcome, "SYSTEM", NON_RECOVERABLE, SYSTEM)
 
+    def test_what_is_missing_and_what_is_more(self):
+        both = {"a": taskhost.literal([10]), "b": taskhost.literal(1)}
+        outcome = self.element(0, inputs={"a": both["a"]})
+        self.expect_error(outcome, "SYSTEM", NON_RECOVERABLE, SYSTEM, "'b'")
+        outcome = self.element(0, inputs={**both, "c": taskhost.literal("more")})
+        self.assertEqual(outcome.values(), {"o0": 11})
+        outcome = self.element(0, words=("vars", "b,zz", *self.WORDS[2:]))
+        self.assertEqual(outcome.values(), {"o0": 11})
+
     def test_bad_index(self):
         outcome = self.element("one")
         self.assertEqual((outcome.code, outcome.files()), (1, []))

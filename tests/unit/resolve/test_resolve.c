@@ -236,11 +236,15 @@ TEST(map_resolver_that_fails)
 		  ERR_UNSUPPORTED, err, "another map task");
 	CHECK_ERR(find(MAP, ARGS(STR("vars"), STR(""), STR("resolver"), STR(DEFAULT)), &r, &err),
 		  ERR_INVALID, err, "there are 0");
-	CHECK_ERR(find(MAP,
-		       ARGS(STR("vars"), STR("x,zz"), STR("resolver"), STR(TEMPLATE), STR("/t.pb"),
-			    STR("own.Run")),
-		       &r, &err),
-		  ERR_MISMATCH, err, "binds 'zz'");
+	start();
+	document = "{\"type\":\"own_type\",\"id\":{\"name\":\"two\"},\"interface\":{\"outputs\":"
+		   "{\"variables\":{\"o0\":{\"type\":{\"simple\":\"INTEGER\"}},\"o1\":{\"type\":"
+		   "{\"simple\":\"INTEGER\"}}}}}}";
+	CHECK_ERR(resolve_task(&env, STR(MAP),
+			       ARGS(STR("vars"), STR(""), STR("resolver"), STR(TEMPLATE),
+				    STR("/t.pb"), STR("own.Run")),
+			       &arena, NULL, &r, &err),
+		  ERR_MISMATCH, err, "Only tasks with a single output are supported");
 }
 
 /* ---- explanations ---------------------------------------------------------------------------- */

@@ -108,7 +108,7 @@ static void begin(const struct failing *c, bool shim)
 	fixture_init(&f, c->no_inputs    ? INTERFACE("", GIVES)
 			 : c->no_outputs ? INTERFACE(TAKES_A "," VAR("b", T_INTEGER), "")
 					 : INTERFACE(TAKES_A "," VAR("b", T_INTEGER), GIVES));
-	f.params.shim = shim;
+	f.params.shim = f.params.shim_retries = shim;
 	if (c->wire)
 		buf_puts(&f.inputs, c->wire);
 	else
@@ -290,6 +290,17 @@ TEST(map_tasks_take_one_element)
 	fixture_done(&f);
 	run_element(0, "{\"a\":" INTEGER(1) ",\"b\":" INTEGER(2) "}");
 	check_failure(&f, "SYSTEM", "NON_RECOVERABLE SYSTEM", "'a' of a map task has to be a list");
+	fixture_done(&f);
+	run_element(0, "{\"a\":{\"collection\":{\"literals\":[" INTEGER(1) "]}}}");
+	check_failure(&f, "SYSTEM", "NON_RECOVERABLE SYSTEM", "input 'b' of a map task is missing");
+	fixture_done(&f);
+}
+
+TEST(map_tasks_pass_over_what_their_interface_does_not_have)
+{
+	run_element(0, "{\"a\":{\"collection\":{\"literals\":[" INTEGER(1) "]}},\"b\":" INTEGER(
+			       10) ",\"c\":" STRING("no list") "}");
+	CHECK_STR(fixture_outputs(&f), "{\"o0\":" INTEGER(11) "}");
 	fixture_done(&f);
 }
 

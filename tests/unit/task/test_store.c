@@ -356,7 +356,7 @@ TEST(offloaded_inputs_are_fetched)
 	CHECK_STR(fixture_outputs(&f), "{\"o0\":" INTEGER(1) "}");
 	fixture_inputs(&f, arena_printf(&f.arena, "{\"a\":" OFFLOADED "}", "/no/such"));
 	fixture_run(&f, reads_text);
-	check_failure(&f, "SYSTEM", "RECOVERABLE SYSTEM", "/no/such/out");
+	check_failure(&f, "SYSTEM", "NON_RECOVERABLE SYSTEM", "/no/such/out");
 	CHECK_INT(file_write_atomic(arena_printf(&f.arena, "%s/out/o0_offloaded_metadata.pb", dir),
 				    "\x0a\x7f", 2, 0644, false, NULL),
 		  0);
