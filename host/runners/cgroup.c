@@ -238,18 +238,6 @@ bool cgroup_oom_killed(const struct cgroup *c, pid_t pid)
 	return parse_u64((struct str){at, strcspn(at, "\n")}, &n) && n > 0;
 }
 
-uint64_t cgroup_memory(const struct cgroup *c, pid_t pid)
-{
-	_cleanup_(freep) char *group = group_of(c, pid);
-	_cleanup_(buf_done) struct buf text = BUF_INIT;
-	uint64_t n;
-
-	if (!group || read_in(group, "memory.current", &text, NULL) < 0 || !text.data ||
-	    !parse_u64((struct str){text.data, strcspn(text.data, "\n")}, &n))
-		return 0;
-	return n;
-}
-
 bool cgroup_remove(struct cgroup *c, pid_t pid)
 {
 	_cleanup_(freep) char *group = group_of(c, pid);

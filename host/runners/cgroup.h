@@ -26,8 +26,5 @@ int cgroup_add(struct cgroup *c, pid_t pid, const struct runner_limits *limits, 
 /* Has the kernel killed in it for lack of memory? */
 bool cgroup_oom_killed(const struct cgroup *c, pid_t pid);
 
-/* Bytes it holds now; 0 when that cannot be told. */
-uint64_t cgroup_memory(const struct cgroup *c, pid_t pid);
-
 /* Kills what is left in it and removes it. False when it is not empty yet: try again later. */
 bool cgroup_remove(struct cgroup *c, pid_t pid);

@@ -78,6 +78,8 @@ static void judge(struct death *d,
 	if (facts->misbehaved) {
 		d->how = DEATH_MISBEHAVED;
 		snprintf(d->message, sizeof(d->message), "%s", facts->misbehaved);
+	} else if (facts->cpu_used_up) {
+		d->how = DEATH_CPU_TIME;
 	} else if (facts->killed && !crash->signal) {
 		d->how = DEATH_KILLED;
 	} else if (facts->stopped && (!by_signal || d->signal == SIGKILL)) {

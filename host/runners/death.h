@@ -37,6 +37,7 @@ struct death {
 struct death_facts {
 	bool stopped;           /* it was told to end */
 	bool killed;            /* the host killed it for a run's sake */
+	bool cpu_used_up;       /* it went on after that, and was killed */
 	const char *misbehaved; /* it was killed for this; else NULL */
 	bool oom_killed;        /* its control group counts a kill for memory */
 	const struct runner_limits *limits;

@@ -34,6 +34,9 @@ struct original {
 	char digest[SHA256_HEX_SIZE]; /* now; empty: cannot be read */
 };
 
+_Static_assert(sizeof(((struct names *)0)->note) == sizeof(((struct once_result *)0)->trace_note),
+	       "a note is copied whole");
+
 struct naming {
 	const struct crash_record *crash; /* a private, checked copy */
 	struct original originals[ONCE_MODULES_MAX];
@@ -131,7 +134,7 @@ static const struct original *original_of(const struct naming *w, const struct c
 	for (size_t i = 0; i < w->n_originals; i++) {
 		char start[17];
 
-		snprintf(start, sizeof(start), "%s", w->originals[i].digest);
+		snprintf(start, sizeof(start), "%.16s", w->originals[i].digest);
 		if (start[0] && strstr(m->path, start))
 			return &w->originals[i];
 	}
@@ -319,11 +322,11 @@ static void take_frames(const struct naming *w, struct once_result *ret)
 		struct once_frame *f = &w->names->frames[i], *to = &ret->frames[n++];
 		size_t len;
 
-		f->text[sizeof(f->text) - 1] = '\0';
 		for (next = i + 1; next < w->n; next++)
 			if (strncmp(w->names->frames[next].text, f->text, sizeof(f->text)) != 0)
 				break;
 		memcpy(to, f, sizeof(*to));
+		to->text[sizeof(to->text) - 1] = '\0'; /* in the copy, which is ours alone */
 		len = strlen(to->text);
 		if (next > i + 1)
 			snprintf(to->text + len, sizeof(to->text) - len, ", %zu times in a row",
@@ -334,7 +337,9 @@ static void take_frames(const struct naming *w, struct once_result *ret)
 
 static void take_originals(const struct once_child *child, struct naming *w)
 {
-	w->n_originals = MIN(child->n_modules, (uint32_t)ONCE_MODULES_MAX);
+	uint32_t n = atomic_load(&child->n_modules); /* once: the child's offspring may write it */
+
+	w->n_originals = MIN(n, (uint32_t)ONCE_MODULES_MAX);
 	for (size_t i = 0; i < w->n_originals; i++) {
 		memcpy(w->originals[i].path, child->modules[i], ONCE_PATH_MAX);
 		w->originals[i].path[ONCE_PATH_MAX - 1] = '\0';
@@ -359,9 +364,12 @@ static void name_record(const struct crash_record *crash,
 	take_originals(child, &w);
 	complete = name_elsewhere(&w);
 	take_frames(&w, ret);
-	w.names->note[sizeof(w.names->note) - 1] = '\0';
-	snprintf(ret->trace_note, sizeof(ret->trace_note), "%s",
-		 complete ? w.names->note : "names are incomplete: reading the files failed");
+	if (complete)
+		memcpy(ret->trace_note, w.names->note, sizeof(ret->trace_note));
+	else
+		snprintf(ret->trace_note, sizeof(ret->trace_note),
+			 "names are incomplete: reading the files failed");
+	ret->trace_note[sizeof(ret->trace_note) - 1] = '\0';
 	munmap(w.names, sizeof(*w.names));
 }
 

@@ -27,6 +27,15 @@ static int failed(struct error *err, const char *what, const char *path)
 	return err_set_errno(err, err_from_errno(errno), errno, "cannot %s %s", what, path);
 }
 
+/* Was the first write cut off, or did only the bytes behind the head reach the disk? */
+static bool is_unbegun(const struct file_head *f, size_t n)
+{
+	static const struct file_head zero;
+
+	return memcmp(f, &zero, n) == 0 ||
+	       (n < sizeof(*f) && memcmp(f->magic, magic, MIN(n, sizeof(magic))) == 0);
+}
+
 int log_file_head(const char *path, struct log_head *ret, struct error *err)
 {
 	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -38,6 +47,8 @@ int log_file_head(const char *path, struct log_head *ret, struct error *err)
 	n = pread(fd, &f, sizeof(f), 0);
 	if (n < 0)
 		return failed(err, "read", path);
+	if (is_unbegun(&f, (size_t)n))
+		return err_set(err, ERR_NOT_FOUND, "%s holds no log yet", path);
 	if (n != sizeof(f) || memcmp(f.magic, magic, sizeof(magic)) != 0 || f.quota == 0 ||
 	    le64toh(f.quota) > QUOTA_MAX)
 		return err_set(err, ERR_INVALID, "%s is no log: remove it", path);
@@ -76,19 +87,27 @@ static int write_ring(int fd, uint64_t quota, uint64_t total, const char *data, 
 	return 0;
 }
 
+static int write_head(int fd, const struct log_head *head, uint64_t total)
+{
+	struct file_head f = {.quota = htole64(head->quota),
+			      .total = htole64(total),
+			      .lost = htole64(head->lost)};
+
+	memcpy(f.magic, magic, sizeof(magic));
+	return write_at(fd, (const char *)&f, sizeof(f), 0);
+}
+
 int log_file_append(
 	const char *path, struct log_head *head, const char *data, size_t len, struct error *err)
 {
 	_cleanup_(closep) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	struct file_head f = {.quota = htole64(head->quota),
-			      .total = htole64(head->total + len),
-			      .lost = htole64(head->lost)};
 
 	if (fd < 0)
 		return failed(err, "open", path);
-	memcpy(f.magic, magic, sizeof(magic));
-	if (write_ring(fd, head->quota, head->total, data, len) < 0 ||
-	    write_at(fd, (const char *)&f, sizeof(f), 0) < 0)
+	/* Whatever ends us in between, it is a log. */
+	if ((head->total == 0 && write_head(fd, head, 0) < 0) ||
+	    write_ring(fd, head->quota, head->total, data, len) < 0 ||
+	    write_head(fd, head, head->total + len) < 0)
 		return failed(err, "write", path);
 	head->total += len;
 	return 0;

@@ -10,11 +10,12 @@ struct log_head {
 	uint64_t lost;  /* bytes that were never written */
 };
 
-/* ERR_NOT_FOUND when there is no file; ERR_INVALID when it is no log. */
+/* ERR_NOT_FOUND when there is no file, or one whose first write was cut off: the next one begins
+ * anew. ERR_INVALID when it is no log. */
 int log_file_head(const char *path, struct log_head *ret, struct error *err);
 
-/* Puts `len` bytes at head->total and then the head; on success the head is advanced. The file is
- * made with mode 0600. */
+/* Puts `len` bytes at head->total and then the head, which a new file gets first as well; on
+ * success the head is advanced. The file is made with mode 0600. */
 int log_file_append(
 	const char *path, struct log_head *head, const char *data, size_t len, struct error *err);
 

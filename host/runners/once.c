@@ -196,12 +196,13 @@ static void describe_fault(const struct crash_record *crash, struct once_result 
 static void say_signalled(struct run *r, int sig, struct once_result *ret)
 {
 	const struct crash_record *crash = &r->shared->crash;
+	uint32_t told = crash->signal;
 
 	/* The crash counts, not the alarm that ended a report which took too long. */
-	ret->signal = crash->signal && crash->signal < NSIG ? (int)crash->signal : sig;
+	ret->signal = told && told < NSIG ? (int)told : sig;
 	ret->how = ONCE_SIGNALLED;
 	describe_fault(crash, ret);
-	if (crash->signal)
+	if (told)
 		frames_name(crash, &r->shared->child, ret);
 	else
 		snprintf(ret->trace_note, sizeof(ret->trace_note),

@@ -120,6 +120,7 @@ int runner_pool_new(struct loop *l,
 	p->flush.run = pool_on_flush;
 	p->deliver.run = pool_on_deliver;
 	p->tick.fire = pool_on_tick;
+	p->cpu_tick.fire = pool_on_cpu_tick;
 	p->spare_timer.fire = on_spare_timer;
 	run_list_init(&p->ended);
 	r = processes_init(&p->processes, l, params->program, params->env ? params->env : environ,
@@ -179,6 +180,7 @@ void pool_check_closed(struct runner_pool *p)
 	while (p->generations)
 		generation_free(p->generations);
 	loop_timer_cancel(p->loop, &p->tick);
+	loop_timer_cancel(p->loop, &p->cpu_tick);
 	loop_timer_cancel(p->loop, &p->spare_timer);
 	loop_later_cancel(p->loop, &p->flush);
 	loop_later_cancel(p->loop, &p->deliver);

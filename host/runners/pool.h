@@ -45,8 +45,8 @@ int runner_pool_new(struct loop *l,
 		    struct error *err);
 
 /* Kills all runners; every run that has not ended is told to be cancelled, for shutdown. `closed`
- * comes once nothing is left; pool and generations are freed then. An in-process run that does not
- * stop is waited for: threads cannot be killed. */
+ * comes once nothing is left; pool and generations are freed then. The thread of an in-process run
+ * that does not stop cannot be killed: it is left behind, and the ops must outlive it. */
 void runner_pool_close(struct runner_pool *p, void (*closed)(void *user), void *user);
 
 struct runner_pool_stats {
@@ -157,14 +157,13 @@ struct run {
 	struct runner_generation *generation;
 	struct pool_runner *runner; /* it has been handed to; NULL */
 	struct run *next, **link;   /* in the queue, in the runner, or among the ended */
-	struct run **list_end;
-	struct loop_timer timer; /* deadline, then the rungs of cancelling */
+	struct loop_timer timer;    /* deadline, then the rungs of cancelling */
 	uint32_t slot;
 	uint8_t state, rung;
 	bool began_told;
 	uint8_t moves; /* between runners */
 	uint32_t cancelled;
-	int64_t queued_ns, submitted_ns;
+	int64_t queued_ns;
 	void *log;
 	unsigned char *document;
 	size_t document_size;

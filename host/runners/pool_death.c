@@ -62,8 +62,11 @@ static void take_names(struct naming *n)
 {
 	const struct naming_memory *m = n->memory;
 	struct death *d = n->death;
-	uint32_t count = MIN(m->n_frames, (uint32_t)ONCE_FRAMES_MAX);
+	uint32_t count = atomic_load(&m->n_frames); /* once: it may change at any time */
 
+	if (d->frames)
+		return;
+	count = MIN(count, (uint32_t)ONCE_FRAMES_MAX);
 	if (count > 0)
 		d->frames = calloc(count, sizeof(*d->frames));
 	for (uint32_t i = 0; d->frames && i < count; i++) {
@@ -83,8 +86,8 @@ static void take_names(struct naming *n)
 
 static void on_named(void *user, const struct hello *h)
 {
-	(void)h;
-	take_names(user);
+	if (h->head.kind == HELLO_READY)
+		take_names(user);
 }
 
 static void on_namer_broke(void *user, const struct error *why)
@@ -207,7 +210,8 @@ static void sort_runs(struct pool_runner *r, struct run_list *dead)
 	run_list_init(&waiting);
 	while (r->runs.first) {
 		struct run *run = r->runs.first;
-		bool moves = !run->cancelled && !run_is_taken(run) && run->moves++ < MOVES_MAX;
+		bool moves = !run->cancelled && !run->began_told && !run_is_taken(run) &&
+			     run->moves++ < MOVES_MAX;
 
 		run_leave(run);
 		if (moves) {
@@ -259,10 +263,12 @@ static void count_failed_start(struct pool_runner *r, const struct death *d)
 	struct runner_generation *g = r->generation;
 
 	g->pool->stats.failed_starts++;
-	if (r->failure)
+	if (r->failure) {
 		generation_set_reason(g, "it did not start: %s", r->failure->message);
-	else
+		log_warn("runner %d of %s: %s", r->pid, g->params.name, g->reason);
+	} else {
 		say_reason(g, d, "it did not start: ");
+	}
 	if (poison_start_failed(&g->poison, loop_now_ns()))
 		generation_quarantined(g);
 }
@@ -289,6 +295,7 @@ judge(struct pool_runner *r, enum runner_state was, const struct process_end *en
 	struct death_facts facts = {
 		.stopped = was == RUNNER_STOPPING || p->closing,
 		.killed = r->killed,
+		.cpu_used_up = r->cpu_over > 1,
 		.misbehaved = r->misbehaved[0] ? r->misbehaved : NULL,
 		.oom_killed = g->cgroup && cgroup_oom_killed(p->params.cgroup, r->pid),
 		.limits = &g->params.limits,

@@ -1,6 +1,7 @@
 /* Generations: who gets which run, how many runners there are. */
 #include "runners/pool_internal.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "runners/cgroup.h"
 #include "runners/logs.h"
@@ -227,6 +228,7 @@ static bool start_one(struct runner_generation *g)
 		return true;
 	p->stats.failed_starts++;
 	generation_set_reason(g, "%s", err.message);
+	log_warn("no runner for %s: %s", g->params.name, err.message);
 	if (poison_start_failed(&g->poison, loop_now_ns()))
 		generation_quarantined(g);
 	else
@@ -302,6 +304,8 @@ void generation_quarantined(struct runner_generation *g)
 {
 	struct runner_pool *p = g->pool;
 
+	log_warn("%s is quarantined for %lld s: %s", g->params.name,
+		 (long long)((g->poison.until_ns - loop_now_ns()) / 1000000000), g->reason);
 	loop_timer_set(p->loop, &g->timer, g->poison.until_ns);
 	if (p->params.changed)
 		p->params.changed(p->params.user, g);
@@ -319,7 +323,7 @@ static void in_force(const struct runner_generation *g, struct limits_in_force *
 {
 	const struct runner_limits *wanted = &g->params.limits;
 
-	*ret = (struct limits_in_force){.whole_group = g->cgroup};
+	*ret = (struct limits_in_force){.memory_by = LIMIT_NONE};
 	snprintf(ret->why, sizeof(ret->why), "%s",
 		 g->params.in_process ? "it runs inside the host" : g->cgroup_why);
 	if (g->params.in_process)

@@ -63,6 +63,11 @@ struct pool_runner {
 	struct loop_later again; /* more to read */
 	struct loop_timer timer; /* start, idle, stop or kill: one at a time, by state */
 
+	uint64_t n_begun;   /* runs that are known to have begun */
+	uint64_t cpu_begun; /* so many had when … */
+	int64_t cpu_ns;     /* … it had used this much CPU time */
+	unsigned cpu_over;  /* looks that found it beyond its limit; two are enough */
+
 	struct run_list runs; /* submitted and not ended, in order */
 	struct run **slots;
 	uint32_t *free_slots;
@@ -100,7 +105,6 @@ struct runner_generation {
 	unsigned n_naming; /* deaths whose frames are being named */
 	struct run_list queue;
 	struct kept_template templates[TEMPLATE_SLOTS];
-	uint64_t n_templates;
 
 	uint64_t n_runs, n_crashes;
 	int64_t typical_ns; /* a sliding mean */
@@ -135,10 +139,10 @@ struct runner_pool {
 	int64_t turn_ns; /* read in this turn; 0: not yet */
 	struct run_list ended;
 	struct loop_later deliver;
-	struct loop_timer tick;
+	struct loop_timer tick, cpu_tick;
 	struct buffers buffers;
 	struct runner_pool_stats stats;
-	bool closing, tick_wanted;
+	bool closing;
 	void (*closed)(void *user);
 	void *closed_user;
 };
@@ -209,8 +213,14 @@ void pool_on_deliver(struct loop_later *later);
 void pool_on_tick(struct loop_timer *t);
 void pool_want_tick(struct runner_pool *p);
 bool run_is_taken(const struct run *run);
-/* A submitted run that has not begun comes back; false when it has. */
+/* A submitted run that has not begun comes back; false when it has, or is being cancelled. */
 bool run_take_back(struct run *run);
+
+/* ---- pool_cpu.c ----------------------------------------------------------------------------- */
+
+/* The limit on CPU time, held from outside too. */
+void pool_watch_cpu(struct runner_pool *p);
+void pool_on_cpu_tick(struct loop_timer *t);
 
 /* ---- pool_death.c --------------------------------------------------------------------------- */
 

@@ -214,6 +214,13 @@ static struct run *run_of(struct pool_runner *r, uint32_t slot, uint64_t id)
 	return run && run->id == id ? run : NULL;
 }
 
+/* The compiler must not go back to the shared bytes for what has been checked in the copy. */
+static void take_copy(void *to, const struct ring_record *record, size_t size)
+{
+	memcpy(to, record->data, size);
+	__asm__ volatile("" : : "r"(to) : "memory");
+}
+
 /* The document, checked and in memory of ours. False when the record is impossible. */
 static bool take_document(struct pool_runner *r,
 			  const struct ring_record *record,
@@ -257,6 +264,7 @@ static void complete(struct run *run, const struct record_complete *c)
 
 	if (c->ended_ns > now_ns)
 		r->read_ns = now_ns = loop_now_ns();
+	r->n_begun += !run->began_told;
 	run->end.began = true;
 	run->end.started_ns = clamp(c->started_ns, run->queued_ns, now_ns);
 	run->end.ended_ns = clamp(c->ended_ns, run->end.started_ns, now_ns);
@@ -289,7 +297,7 @@ static void on_complete(struct pool_runner *r, const struct ring_record *record)
 		runner_misbehaved(r, "a completion has %u bytes", record->len);
 		return;
 	}
-	memcpy(&c, record->data, sizeof(c));
+	take_copy(&c, record, sizeof(c));
 	run = run_of(r, c.slot, c.run);
 	if (!take_document(r, record, &c, run))
 		runner_misbehaved(r, "a completion names %u bytes at %u", c.len, c.block);
@@ -326,7 +334,7 @@ static void on_progress(struct pool_runner *r, const struct ring_record *record)
 	struct run *run;
 
 	if (record->len >= sizeof(p))
-		memcpy(&p, record->data, sizeof(p));
+		take_copy(&p, record, sizeof(p));
 	if (record->len < sizeof(p) || !take_text(record, sizeof(p), p.len, copy, &text)) {
 		runner_misbehaved(r, "a report of progress has %u bytes", record->len);
 		return;
@@ -344,7 +352,7 @@ static void on_note(struct pool_runner *r, const struct ring_record *record)
 	struct run *run;
 
 	if (record->len >= sizeof(n))
-		memcpy(&n, record->data, sizeof(n));
+		take_copy(&n, record, sizeof(n));
 	if (record->len < sizeof(n) || !take_text(record, sizeof(n), n.len, copy, &text)) {
 		runner_misbehaved(r, "a note has %u bytes", record->len);
 		return;

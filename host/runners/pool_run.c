@@ -50,6 +50,10 @@ bool run_take_back(struct run *run)
 {
 	uint64_t queued = claim_word(run->id, CLAIM_QUEUED);
 
+	/* The plugin can write the word: what has begun, or is being cancelled, stays where it is
+	 * whatever the word says. */
+	if (run->began_told || run->rung != RUNG_NONE)
+		return false;
 	return atomic_compare_exchange_strong(claim_of(run), &queued,
 					      claim_word(run->id, CLAIM_BACK));
 }
@@ -162,6 +166,11 @@ static void kill_for(struct run *run)
 	struct pool_runner *r = run->runner;
 
 	loop_timer_cancel(run->generation->pool->loop, &run->timer);
+	if (!r) { /* nobody has it */
+		run_leave(run);
+		run_end_later(run, RUN_CANCELLED);
+		return;
+	}
 	run->rung = RUNG_KILL;
 	run->end.kill_ns = loop_now_ns();
 	if (r->pid == 0) {
@@ -176,7 +185,7 @@ static void next_rung(struct run *run)
 {
 	struct pool_runner *r = run->runner;
 
-	if (run->rung != RUNG_ASKED) {
+	if (!r || run->rung != RUNG_ASKED) {
 		kill_for(run);
 		return;
 	}
@@ -269,6 +278,7 @@ static bool tell_started(struct pool_runner *r)
 			unknown = true;
 		} else if (!run->began_told) {
 			run->began_told = true;
+			r->n_begun++;
 			if (run->ops->started)
 				run->ops->started(run);
 			if (run->runner != r)

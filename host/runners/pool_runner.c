@@ -32,9 +32,11 @@ static void set_timer(struct pool_runner *r, int64_t span_ns)
 
 void runner_kill(struct pool_runner *r)
 {
-	if (r->pid == 0) {
+	if (r->pid == 0) { /* a thread can only be asked */
 		if (r->state != RUNNER_STOPPING)
 			runner_stop(r);
+		else if (!loop_timer_is_set(&r->timer))
+			set_timer(r, STOP_NS);
 		return;
 	}
 	if (r->state == RUNNER_DYING)
@@ -76,11 +78,29 @@ void runner_misbehaved(struct pool_runner *r, const char *fmt, ...)
 	runner_kill(r);
 }
 
+/* A thread that does not come back must not keep the host from ending, once its runs have been
+ * given up. Otherwise it is waited for. */
+static void leave_behind(struct pool_runner *r)
+{
+	if (!r->generation->pool->closing)
+		return;
+	if (r->runs.n > 0) {
+		set_timer(r, STOP_NS);
+		return;
+	}
+	log_warn("a thread of %s does not end and is left behind", r->generation->params.name);
+	process_abandon(r->process);
+}
+
 static void on_timer(struct loop_timer *t)
 {
 	struct pool_runner *r = CONTAINER_OF(t, struct pool_runner, timer);
 	struct runner_generation *g = r->generation;
 
+	if (r->pid == 0 && r->state == RUNNER_STOPPING) {
+		leave_behind(r);
+		return;
+	}
 	if (r->state == RUNNER_READY) {
 		if (r->runs.n == 0 && g->n_runners > g->params.min &&
 		    loop_now_ns() - r->idle_since_ns >= g->params.idle_ns)
@@ -182,6 +202,10 @@ static void on_ready(struct pool_runner *r)
 {
 	struct runner_generation *g = r->generation;
 
+	if (r->started) {
+		runner_misbehaved(r, "it said twice that it is ready");
+		return;
+	}
 	poison_started(&g->poison);
 	if (r->state == RUNNER_DRAINING) {
 		r->started = true;
@@ -380,6 +404,8 @@ static void begin(struct pool_runner *r)
 
 	link_runner(r);
 	set_timer(r, g->params.start_ns);
+	if (r->pid && g->params.limits.cpu_seconds)
+		pool_watch_cpu(g->pool);
 	if (g->cgroup)
 		code = cgroup_add(g->pool->params.cgroup, r->pid, &g->params.limits, &err);
 	if (code == 0)

@@ -27,9 +27,17 @@ struct process {
 	int pidfd, control, output;
 	struct fd_watch *pidfd_watch, *control_watch, *output_watch;
 
-	pthread_t thread;
-	int thread_control; /* its end */
-	struct wake *thread_ended;
+	struct thread *thread;
+};
+
+/* All that a thread uses of ours: it may outlive its process and the pool. */
+struct thread {
+	pthread_t id;
+	int control; /* its end */
+	const struct runner_ops *ops;
+	void *ops_ctx;
+	_Atomic bool parted; /* it has ended or was abandoned, whichever came first */
+	struct wake *ended;  /* gone when it was abandoned */
 };
 
 int processes_init(struct processes *all,
@@ -130,7 +138,9 @@ static void process_free(struct process *p)
 	fd_watch_close(p->pidfd_watch);
 	fd_watch_close(p->control_watch);
 	fd_watch_close(p->output_watch);
-	wake_close(p->thread_ended);
+	if (p->thread)
+		wake_close(p->thread->ended);
+	free(p->thread);
 	closep(&p->pidfd);
 	closep(&p->control);
 	closep(&p->output);
@@ -179,8 +189,22 @@ static void on_thread_ended(void *user)
 	const struct process_end end = {.thread = true};
 
 	hear_last_words(p);
-	pthread_join(p->thread, NULL);
+	pthread_join(p->thread->id, NULL);
 	finish(p, &end);
+}
+
+bool process_abandon(struct process *p)
+{
+	const struct process_end end = {.thread = true};
+	struct thread *t = p->thread;
+
+	if (!t || atomic_exchange(&t->parted, true))
+		return false;
+	pthread_detach(t->id);
+	wake_close(t->ended);
+	p->thread = NULL; /* the thread's own from here on */
+	finish(p, &end);
+	return true;
 }
 
 /* ---- the start ---------------------------------------------------------------------------- */
@@ -339,37 +363,46 @@ int process_start(struct processes *all,
 
 static void *thread_main(void *arg)
 {
-	struct process *p = arg;
+	struct thread *t = arg;
 
-	runner_serve_thread(p->thread_control, p->all->ops, p->all->ops_ctx, NULL);
-	wake_send(p->thread_ended);
+	runner_serve_thread(t->control, t->ops, t->ops_ctx, NULL);
+	if (atomic_exchange(&t->parted, true))
+		free(t);
+	else
+		wake_send(t->ended);
 	return NULL;
 }
 
 static int start_thread(struct process *p, struct error *err)
 {
 	struct loop *l = p->all->loop;
+	struct thread *t = calloc(1, sizeof(*t));
 	sigset_t all, old;
 	int pair[2], r;
 
+	if (!t)
+		return err_nomem(err, "a runner");
+	p->thread = t;
+	t->ops = p->all->ops;
+	t->ops_ctx = p->all->ops_ctx;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_set_errno(err, err_from_errno(errno), errno,
 				     "cannot make a control socket");
 	p->control = pair[0];
-	p->thread_control = pair[1];
-	r = wake_new(l, on_thread_ended, p, &p->thread_ended, err);
+	t->control = pair[1];
+	r = wake_new(l, on_thread_ended, p, &t->ended, err);
 	if (r == 0)
 		r = fd_watch_new(l, p->control, FD_READABLE, on_control, p, &p->control_watch, err);
 	if (r == 0) {
 		sigfillset(&all);
 		pthread_sigmask(SIG_SETMASK, &all, &old);
-		errno = pthread_create(&p->thread, NULL, thread_main, p);
+		errno = pthread_create(&t->id, NULL, thread_main, t);
 		pthread_sigmask(SIG_SETMASK, &old, NULL);
 		if (errno != 0)
 			r = err_set_errno(err, ERR_NOMEM, errno, "cannot make a thread");
 	}
 	if (r < 0)
-		closep(&p->thread_control);
+		closep(&t->control);
 	return r;
 }
 

@@ -75,6 +75,11 @@ int process_tell(struct process *p,
 /* SIGKILL goes to its whole group. Nothing can be done to a thread: false. */
 bool process_kill(struct process *p, int signo);
 
+/* Gives up a thread that does not end: `ended` is called now, and the thread, should it go on, uses
+ * nothing of ours any more but the ops. False when it is no thread, or one that is just ending:
+ * then `ended` comes by itself. */
+bool process_abandon(struct process *p);
+
 /* Closes the control socket: one that still waits for its hello ends. */
 void process_dismiss(struct process *p);
 

@@ -97,7 +97,8 @@ static int apply(int what, const char *name, rlim_t most, struct error *err)
 	return 0;
 }
 
-/* The soft limit alone: it is moved on for every run, which the hard one cannot be. */
+/* The soft limit alone: it is moved on for every run, which the hard one cannot be. The host holds
+ * it against a plugin that ignores the signal. */
 void limits_more_cpu(uint64_t seconds)
 {
 	int64_t used_ns = clock_cpu_ns();

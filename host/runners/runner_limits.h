@@ -26,8 +26,7 @@ enum limit_means { LIMIT_NONE, LIMIT_RLIMIT, LIMIT_CGROUP };
 struct limits_in_force {
 	struct runner_limits limits; /* those that are held; the others are 0 */
 	enum limit_means memory_by, cpu_by;
-	bool whole_group; /* no runner leaves processes behind: its control group is killed */
-	char why[160];    /* why no control group is used; empty when one is */
+	char why[160]; /* why no control group is used; empty when one is */
 };
 
 /* "memory 512 MiB (cgroup), open files 256"; "none" when there are none. */

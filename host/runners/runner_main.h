@@ -74,9 +74,6 @@ bool runner_complete(struct runner_run *run, uint64_t id, int32_t outcome, struc
 void runner_progress(struct runner_run *run, uint64_t id, double fraction, struct str text);
 void runner_note(struct runner_run *run, uint64_t id, int32_t level, struct str text);
 
-/* What comes next, for the report of a crash. [runner] */
-void runner_step(const struct runner_run *run, const char *what);
-
 /* Serves until the host wants it to end or is gone: 0, and the process should end. Confines the
  * process first; only in a process made for it. `control` is the socket to the host and taken over.
  * A negative code when it could not begin; the host has been told then. */

@@ -423,11 +423,3 @@ void runner_note(struct runner_run *run, uint64_t id, int32_t level, struct str 
 	}
 	pthread_mutex_unlock(&r->lock);
 }
-
-void runner_step(const struct runner_run *run, const char *what)
-{
-	const struct held_run *h =
-		CONTAINER_OF((struct runner_run *)(uintptr_t)run, struct held_run, run);
-
-	once_step(&h->runner->channel.header->about, what);
-}

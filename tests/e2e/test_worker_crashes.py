@@ -4,13 +4,16 @@ import datetime
 import json
 import os
 import re
+import shutil
 import sys
 import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import tap
+import taskhost
 import unruly
+import worker
 from unruly import owned
 from worker import phase
 
@@ -110,6 +113,104 @@ class Forks(unruly.Case):
         self.back_to_normal()
 
 
+NEST = """
+#include <taskhost/author.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+TH_PLUGIN("nest", "1.0.0", "Makes its working directory and never ends well");
+
+TH_EXECUTOR(Nest, "Crashes, or hears nothing", TH_TASK_TYPE("nest"))
+{
+	th_str how, path;
+	th_status st = TH_LIT->as_str(TH_LIT->input(run->exec, th_s("do")), &how);
+
+	if (st == TH_OK)
+		st = TH_CONTEXT->get(run->exec, TH_CTX_WORKING_DIRECTORY, &path);
+	if (st == TH_OK && th_str_eq(how, th_s("crash")))
+		abort();
+	while (st == TH_OK)
+		pause();
+	return st;
+}
+"""
+
+
+class Directories(unittest.TestCase):
+    """Working directories of runs whose runner could not remove them."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.place = taskhost.Place()
+        cls.addClassCleanup(shutil.rmtree, cls.place.root, True)
+        os.mkdir(cls.place.path("plugins"))
+        done = taskhost.compile_plugin(cls.place.path("plugins", "nest.so"),
+                                       cls.place.write("nest.c", NEST))
+        assert done.returncode == 0, done.stderr
+        cls.w = worker.Worker(cls.place, "--cancel-grace", "200ms",
+                              plugins=[cls.place.path("plugins")])
+
+    @classmethod
+    def tearDownClass(cls):
+        code = cls.w.stop()
+        assert code == 0, cls.w.log()
+
+    def left(self):
+        return os.listdir(os.path.join(self.w.state, "work"))
+
+    def begin(self, how, **more):
+        t = worker.template("nest", {"do": "STRING"}, **more)
+        return self.w.client.create("nest", {"do": how}, metadata=owned(), task_template=t)
+
+    def stands(self):
+        self.assertEqual(len(unruly.settle(self.left, lambda found: found)), 1)
+
+    def ends(self, meta, name):
+        r = self.w.client.wait(meta)
+        self.assertEqual(r.phase, phase(name), r)
+        self.assertEqual(unruly.settle(self.left, lambda found: not found, 5), [])
+
+    def test_of_a_run_that_crashed(self):
+        self.ends(self.begin("crash"), "RETRYABLE_FAILED")
+
+    def test_the_next_run_gets_one_of_its_own(self):
+        t = worker.template("nest", {"do": "STRING"})
+        path = self.place.write("nest.pb", t.SerializeToString())
+        self.w.cli("task", "submit", "--template", path, "--retries", "1", "-i", "do=crash",
+                   "--wait")
+        dead = json.loads(self.w.cli("task", "ls", "--state", "dead", "-o", "json").stdout)
+        [one] = dead["executions"]
+        self.assertEqual((one["run"], one["failure"]["code"]), (2, "PluginCrashed"))
+        self.assertEqual(unruly.settle(self.left, lambda found: not found, 5), [])
+
+    def test_of_a_run_that_was_cancelled(self):
+        meta = self.begin("stay")
+        self.stands()
+        self.w.client.delete(meta)
+        self.ends(meta, "ABORTED")
+
+    def test_of_a_run_that_had_no_time_left(self):
+        meta = self.begin("stay", metadata={"timeout": "1s"})
+        self.stands()
+        self.ends(meta, "FAILED")
+
+
+class Limits(unittest.TestCase):
+    def test_many_different_limits_leave_few_processes(self):
+        """Each set of limits has a runner of its own; those that are idle make place."""
+        place = taskhost.Place()
+        self.addCleanup(shutil.rmtree, place.root, True)
+        with unruly.Worker(place, "--slots", "1", idle="60s") as w:
+            metas = [w.create_unruly("sleep", 1, limits={"MEMORY": f"{200 + n}Mi"})
+                     for n in range(90)]
+            for m in metas:
+                r = w.client.wait(m, 60)
+                self.assertEqual(r.phase, phase("SUCCEEDED"), r)
+            # Twice the slots and 64; the worker, its guard and its spare.
+            self.assertLessEqual(len(w.processes()), 2 + 64 + 3)
+            self.assertGreater(len(w.processes()), 40)
+
+
 class Memory(unruly.Case):
     @unittest.skipIf(unruly.SANITIZED, "a sanitized runner has no memory limit")
     def test_allocation_without_end(self):
@@ -145,6 +246,7 @@ class Poison(unruly.Case):
         left = datetime.datetime.fromisoformat(until[1].replace("Z", "+00:00")).timestamp()
         self.assertTrue(20 < left - time.time() <= 31, r.message)
         self.assertIn("quarantined", self.listed())
+        self.assertRegex(self.w.log(), "unruly.* is quarantined for")
         with self.others():
             time.sleep(0.5)
             self.assertNotIn(self.w.client.get(meta).phase, (phase("RUNNING"), phase("SUCCEEDED")))

@@ -17,10 +17,13 @@
 #define OUTCOME_CANCELLED 7
 #define OUTCOME_TOLD      8
 
+_Atomic bool fake_release;
+
 struct fake {
 	unsigned decoded; /* templates */
 	int completed_twice;
 	struct str config;
+	struct once_child *about;
 };
 
 static void complete(struct runner_run *run, int32_t outcome, struct str document)
@@ -252,6 +255,25 @@ static void garbage(struct runner_run *run, long kind)
 	hang();
 }
 
+/* Hostile: says of the run behind this one that it has begun, and later that it has not: when it is
+ * cancelled (0), or after so many milliseconds. Then it never comes back. */
+static void deny(struct runner_run *run, long ms)
+{
+	struct runner *r = CONTAINER_OF(run, struct held_run, run)->runner;
+	struct run_word *word = r->channel.words;
+	uint64_t behind = run->id + 1;
+
+	while (atomic_load(&word->claim) != claim_word(behind, CLAIM_QUEUED))
+		if (++word == r->channel.words + r->channel.size.slots)
+			_exit(9);
+	atomic_store(&word->claim, claim_word(behind, CLAIM_TAKEN));
+	while (ms == 0 && atomic_load(&word->cancel) == 0)
+		sleep_ms(1);
+	sleep_ms(ms);
+	atomic_store(&word->claim, claim_word(behind, CLAIM_QUEUED));
+	hang();
+}
+
 static _Noreturn void wake_for_nothing(struct runner_run *run)
 {
 	struct runner *r = CONTAINER_OF(run, struct held_run, run)->runner;
@@ -270,12 +292,12 @@ static void stray(struct runner_run *run)
 }
 
 /* In the step: when it came to an end. */
-static void note_the_time(struct runner_run *run)
+static void note_the_time(struct fake *f)
 {
 	char text[32];
 
 	snprintf(text, sizeof(text), "%lld", (long long)clock_monotonic_ns());
-	runner_step(run, text);
+	once_step(f->about, text);
 }
 
 /* ---- the table ---------------------------------------------------------------------------- */
@@ -294,14 +316,14 @@ static bool verb(struct str inputs, const char *word, const char **ret_rest, lon
 	return true;
 }
 
-static bool run_ending(struct runner_run *run)
+static bool run_ending(struct fake *f, struct runner_run *run)
 {
 	struct str in = run->inputs;
 	const char *rest;
 	long n;
 
 	if (verb(in, "crash_at", &rest, &n) || verb(in, "exit_at", &rest, &n))
-		note_the_time(run);
+		note_the_time(f);
 	if (verb(in, "crash", &rest, &n) || verb(in, "crash_at", &rest, &n))
 		fake_crash_here();
 	else if (verb(in, "exit_at", &rest, &n))
@@ -318,7 +340,12 @@ static bool run_ending(struct runner_run *run)
 		garbage(run, n);
 	else if (verb(in, "wake", &rest, &n))
 		wake_for_nothing(run);
-	else if (verb(in, "close", &rest, &n)) {
+	else if (verb(in, "deny", &rest, &n))
+		deny(run, n);
+	else if (verb(in, "ready", &rest, &n)) {
+		hello_send(3, HELLO_READY, NULL, 0, NULL, 0, NULL);
+		hang();
+	} else if (verb(in, "close", &rest, &n)) {
 		close(3);
 		hang();
 	} else
@@ -354,6 +381,11 @@ static bool run_printing(struct runner_run *run)
 		busy(n);
 	else if (verb(in, "sleep", &rest, &n))
 		sleep_ms(n);
+	else if (verb(in, "unlimit", &rest, &n))
+		signal(SIGXCPU, SIG_IGN);
+	else if (verb(in, "stuck", &rest, &n))
+		while (!atomic_load(&fake_release))
+			sleep_ms(1);
 	else
 		return false;
 	complete(run, OUTCOME_OK, STR("done"));
@@ -367,12 +399,12 @@ static void fake_run(void *state, struct runner_run *run)
 	const char *rest;
 	long n;
 
-	runner_step(run, "execute fake.task");
+	once_step(f->about, "execute fake.task");
 	if (str_starts(in, "context")) { /* the one that is measured */
 		complete(run, OUTCOME_OK, run->context);
 		return;
 	}
-	if (run_ending(run) || run_printing(run))
+	if (run_ending(f, run) || run_printing(run))
 		return;
 	if (verb(in, "echo", &rest, &n)) {
 		complete(run, OUTCOME_OK, str_of(rest));
@@ -422,7 +454,9 @@ fake_init(void *ctx, const struct runner_start *start, void **ret_state, struct 
 	struct fake *f;
 
 	(void)ctx;
-	if (str_is(start->config, "fail"))
+	while (str_is(start->config, "stuck") && !atomic_load(&fake_release))
+		sleep_ms(1);
+	if (str_is(start->config, "fail") || str_is(start->config, "stuck"))
 		return err_set(err, ERR_MISMATCH, "%s was built for another host", start->path);
 	if (str_is(start->config, "crash"))
 		fake_crash_here();
@@ -434,6 +468,7 @@ fake_init(void *ctx, const struct runner_start *start, void **ret_state, struct 
 	if (!f)
 		return err_nomem(err, "the fake");
 	f->config = start->config;
+	f->about = start->about;
 	*ret_state = f;
 	return 0;
 }

@@ -4,3 +4,6 @@
 #include "runners/runner_main.h"
 
 extern const struct runner_ops fake_ops;
+
+/* In-process runs, or starts, that are "stuck" are so until this is true. */
+extern _Atomic bool fake_release;

@@ -125,13 +125,19 @@ static bool is_true(void *arg)
 	return *(bool *)arg;
 }
 
+void driver_close_pool(void)
+{
+	runner_pool_close(driver.pool, on_closed, &driver.closed);
+	driver_until(is_true, &driver.closed, "the pool to close");
+}
+
 void driver_close(void)
 {
 	struct error err = ERROR_INIT;
 	bool logs_closed = false;
 
-	runner_pool_close(driver.pool, on_closed, &driver.closed);
-	driver_until(is_true, &driver.closed, "the pool to close");
+	if (!driver.closed)
+		driver_close_pool();
 	logs_close(driver.logs, on_closed, &logs_closed);
 	driver_until(is_true, &logs_closed, "the logs to close");
 	CHECK_OK(loop_close(driver.loop, &err), err);

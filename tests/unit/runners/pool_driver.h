@@ -50,7 +50,9 @@ struct told {
 
 /* With the defaults of the tests: one spare, logs; `change` may alter the parameters. */
 void driver_open(void (*change)(struct runner_pool_params *p));
-void driver_close(void); /* checks that no descriptor, process or handle is left */
+void driver_close_pool(void);
+void driver_close(
+	void); /* the pool too, if it is not; checks that no descriptor, process or handle is left */
 
 struct runner_generation *driver_generation(const struct runner_generation_params *params);
 #define GENERATION(...)                                                                            \

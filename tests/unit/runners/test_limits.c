@@ -37,7 +37,7 @@ TEST(bad_quantities)
 TEST(what_is_in_force)
 {
 	_cleanup_(buf_done) struct buf text = BUF_INIT;
-	struct limits_in_force l = {.whole_group = false};
+	struct limits_in_force l = {.memory_by = LIMIT_NONE};
 
 	limits_describe(&l, &text);
 	CHECK_STR(text.data, "none");

@@ -6,6 +6,8 @@
 #include "runners/log_file.h"
 #include "runners/logs.h"
 
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -284,6 +286,60 @@ TEST(names_and_strangers)
 	CHECK_ERR(logs_read(logs, "bad", 0, 10, &b, &part, &err), ERR_INVALID, err, "is no log");
 	buf_done(&b);
 	close_logs();
+}
+
+/* As a kill, a full disk or a loss of power in the first write leave it. */
+TEST(a_log_that_was_cut_off_begins_anew)
+{
+	static const char bytes[80] = {[70] = 'x'};
+	static const struct {
+		const char *data;
+		size_t len;
+	} left[] = {{bytes, 0}, {bytes, 64}, {bytes, 80}, {"thlog", 5}, {"thlog\0\0\1\xa", 10}};
+	struct error err = ERROR_INIT;
+	struct log_part part;
+	struct buf b = BUF_INIT;
+	struct log *l;
+	char path[400];
+
+	open_logs(0, true);
+	snprintf(path, sizeof(path), "%s/cut", directory);
+	for (size_t i = 0; i < ARRAY_LEN(left); i++) {
+		CHECK_OK(file_write_atomic(path, left[i].data, left[i].len, 0600, false, &err),
+			 err);
+		CHECK_ERR(logs_read(logs, "cut", 0, 10, &b, &part, &err), ERR_NOT_FOUND, err,
+			  "cut holds no log yet");
+		l = start("cut");
+		log_append(l, "anew", 4);
+		log_close(l);
+		settle();
+		expect("cut", 0, "anew", true);
+	}
+	buf_done(&b);
+	close_logs();
+}
+
+TEST(the_head_of_a_new_log_comes_first)
+{
+	struct error err = ERROR_INIT;
+	struct log_head head = {.quota = 1000};
+	struct rlimit all, few;
+	char path[400];
+	int code;
+
+	snprintf(path, sizeof(path), "%s/full", test_tmpdir());
+	CHECK_INT(getrlimit(RLIMIT_FSIZE, &all), 0);
+	few = (struct rlimit){.rlim_cur = 66, .rlim_max = all.rlim_max};
+	signal(SIGXFSZ, SIG_IGN);
+	setrlimit(RLIMIT_FSIZE, &few);
+	code = log_file_append(path, &head, "0123456789", 10, &err);
+	setrlimit(RLIMIT_FSIZE, &all);
+	signal(SIGXFSZ, SIG_DFL);
+	CHECK(code < 0);
+	head = (struct log_head){.quota = 1};
+	CHECK_OK(log_file_head(path, &head, &err), err);
+	CHECK_INT(head.quota, 1000);
+	CHECK_INT(head.total, 0);
 }
 
 TEST(an_unwritable_directory_loses_but_goes_on)

@@ -1,7 +1,10 @@
 /* Plugins that run on threads of the host. */
 #include "pool_driver.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
+
+#include <dirent.h>
 
 #define MS INT64_C(1000000)
 
@@ -88,4 +91,80 @@ TEST(in_process_is_abandoned)
 	driver_run(g, &t, "echo after");
 	CHECK_STR(t.document, "after");
 	driver_close(); /* waits for the thread */
+}
+
+static bool are_gone(void *arg)
+{
+	DIR *d = opendir("/proc/self/task");
+	long n = 0;
+
+	while (d && readdir(d))
+		n++;
+	if (d)
+		closedir(d);
+	if (*(long *)arg == 0)
+		*(long *)arg = n;
+	return n <= *(long *)arg;
+}
+
+/* It closes while a thread of it hangs; that goes on afterwards, and finds all that it needs. */
+static void closes_in_time(long threads)
+{
+	int64_t began = clock_monotonic_ns();
+
+	driver_close_pool();
+	CHECK(clock_monotonic_ns() - began < 8000 * MS);
+	CHECK(!are_gone(&threads));
+	atomic_store(&fake_release, true);
+	driver_until(are_gone, &threads, "the thread to end");
+	driver_close();
+}
+
+static void open_stuck(const char *config, struct told *t, long *ret_threads)
+{
+	struct runner_generation *g;
+
+	atomic_store(&fake_release, false);
+	*ret_threads = 0;
+	driver_open(NULL);
+	are_gone(ret_threads);
+	g = GENERATION(.in_process = true, .config = str_of(config), .grace_ns = 20 * MS,
+		       .term_ns = 20 * MS);
+	driver_start(g, t, "stuck");
+}
+
+TEST(in_process_a_hung_run_does_not_keep_the_host)
+{
+	struct told t;
+	long threads;
+
+	open_stuck("", &t, &threads);
+	driver_wait_begun(&t, 1);
+	closes_in_time(threads);
+	CHECK_INT(t.n_done, 1);
+	CHECK_INT(t.how, RUN_CANCELLED);
+}
+
+TEST(in_process_an_abandoned_run_does_not_keep_the_host)
+{
+	struct told t;
+	long threads;
+
+	open_stuck("", &t, &threads);
+	driver_wait_begun(&t, 1);
+	run_cancel(&t.run, 1);
+	driver_wait(&t);
+	driver_pass(2200 * MS); /* it has long been asked to end */
+	closes_in_time(threads);
+}
+
+TEST(in_process_a_hung_start_does_not_keep_the_host)
+{
+	struct told t;
+	long threads;
+
+	open_stuck("stuck", &t, &threads);
+	driver_pass(20 * MS);
+	closes_in_time(threads);
+	CHECK_INT(t.how, RUN_CANCELLED);
 }
