@@ -11,7 +11,7 @@
 #define TIME_FIRST INT64_C(-62135596800)
 #define TIME_LAST  INT64_C(253402300799)
 
-/* 10,000 years, the range of protobuf's Duration. */
+/* 10,000 years, the range of protobuf's Duration; its nanoseconds come on top. */
 #define DURATION_MAX INT64_C(315576000000)
 
 static int64_t read_clock(clockid_t id)
@@ -261,8 +261,6 @@ bool duration_parse_proto(struct str s, int64_t *ret_seconds, int32_t *ret_nanos
 			return false;
 	}
 	if (!take_fraction(&s, &nanos) || !take_char(&s, "s") || s.len != 0)
-		return false;
-	if (seconds == DURATION_MAX && nanos > 0)
 		return false;
 	*ret_seconds = negative ? -seconds : seconds;
 	*ret_nanos = negative ? -nanos : nanos;

@@ -248,6 +248,15 @@ static int read_map(struct reading *r,
 	return result;
 }
 
+/* pydantic's models may be lists, texts and the like. */
+static bool is_only_object(const struct shape *s)
+{
+	bool all;
+
+	return s->type || !s->schema ||
+	       (schema_allows(s->schema, "object") && !schema_choices(s->schema, &all));
+}
+
 /* As flytekit sends it: msgpack, with what the type declares checked. */
 static int read_struct(struct reading *r,
 		       const struct place *at,
@@ -262,7 +271,7 @@ static int read_struct(struct reading *r,
 	struct value v;
 	int result;
 
-	if (!json_is_object(j) && !(json_is_array(j) && !shape.type && !shape.schema))
+	if (!json_is_object(j) && is_only_object(&shape))
 		return read_expected(r, at, NULL, type, j);
 	result = msgpack_from_json(j, type, &packed, &e);
 	if (result < 0)
@@ -358,7 +367,12 @@ int human_to_literal(const json_t *j,
 		     Literal **ret,
 		     struct error *err)
 {
-	struct reading r = {.c = {.arena = arena, .err = err, .name = name, .write = true},
+	struct reading r = {.c = {.arena = arena,
+				  .err = err,
+				  .name = name,
+				  .write = true,
+				  .by_hand = true,
+				  .particular = true},
 			    .paths = paths};
 
 	return convert_told(err, read_value(&r, NULL, j, type, ret));

@@ -121,7 +121,12 @@ int human_text_to_literal(struct str text,
 			  Literal **ret,
 			  struct error *err)
 {
-	struct reading r = {.c = {.arena = arena, .err = err, .name = name, .write = true},
+	struct reading r = {.c = {.arena = arena,
+				  .err = err,
+				  .name = name,
+				  .write = true,
+				  .by_hand = true,
+				  .particular = true},
 			    .paths = paths};
 
 	return convert_told(err, read_text(&r, text, type, ret));

@@ -12,6 +12,8 @@ struct conversion {
 	const char *name;  /* leads the sentences, before the path; NULL when there is none */
 	bool write;
 	bool exact;      /* inside containers too, an integer is no float and the reverse */
+	bool by_hand;    /* typed by a person: only what is certain to be meant passes */
+	bool particular; /* to tell variants apart, also what decoders read over counts */
 	unsigned trying; /* unions tried inside each other, right now */
 	size_t steps;    /* values looked at while trying */
 };
@@ -72,6 +74,11 @@ int check_structured(struct conversion *c,
 		     const struct place *at,
 		     struct value v,
 		     const LiteralType *type);
+/* The same for a literal's whole content, which without any description has to be a map. */
+int check_document(struct conversion *c,
+		   const struct place *at,
+		   struct value v,
+		   const LiteralType *type);
 
 /* Opens msgpack; malformed documents are a mismatch with the reason. */
 int convert_open(struct conversion *c,
@@ -104,6 +111,9 @@ bool enum_has(const EnumType *e, struct str value);
 bool literal_is_annotated(const Literal *lit);
 /* ISO 8601 as Python writes it: with an offset, without one (UTC is meant), or a date. */
 bool iso_time_parse(struct str s, int64_t *ret_seconds, int32_t *ret_nanos);
+/* "P1DT2H30.5S" as pydantic writes it. Like the next one within the bounds of Python's timedelta,
+ * which are wider than protobuf's. */
+bool iso_duration_parse(struct str s, int64_t *ret_seconds, int32_t *ret_nanos);
 /* A number of seconds as a duration; false when it is not finite or too big. */
 bool seconds_to_duration(double v, int64_t *ret_seconds, int32_t *ret_nanos);
 /* In words, as literal_describe. */

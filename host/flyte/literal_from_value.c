@@ -84,9 +84,13 @@ static int make_duration(struct conversion *c,
 {
 	int64_t seconds;
 	int32_t nanos;
+	struct str s;
+	char text[40];
 	double d;
+	bool read = value_str(v, &s) ? iso_duration_parse(s, &seconds, &nanos)
+				     : value_f64(v, &d) && seconds_to_duration(d, &seconds, &nanos);
 
-	if (!value_f64(v, &d) || !seconds_to_duration(d, &seconds, &nanos))
+	if (!read || duration_format(seconds, nanos, text) < 0)
 		return convert_expected(c, at, type, v);
 	return made_or_nomem(c, literal_new_duration(c->arena, seconds, nanos), ret);
 }
@@ -113,7 +117,7 @@ static int make_struct(struct conversion *c,
 		       Literal **ret)
 {
 	_cleanup_(buf_done) struct buf packed = BUF_INIT;
-	int r = check_structured(c, at, v, type);
+	int r = check_document(c, at, v, type);
 
 	if (r < 0)
 		return r;

@@ -1,14 +1,10 @@
 #include "flyte/literal_convert.h"
 
-#include "base/clock.h"
 #include "base/whole.h"
 #include "flyte/shape.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <strings.h>
-
-#define NANOS_PER_SECOND 1000000000
 
 /* ---- simple types ---------------------------------------------------------------------------- */
 
@@ -59,7 +55,7 @@ static int convert_struct(struct conversion *c,
 		return convert_expected(c, at, type, value_of_literal(lit));
 	r = convert_open(c, at, lit, &v);
 	if (r == 0)
-		r = check_structured(c, at, v, type);
+		r = check_document(c, at, v, type);
 	if (r == 0)
 		*ret = (Literal *)lit;
 	return r;
@@ -126,6 +122,12 @@ int convert_enum(struct conversion *c,
 
 /* ---- files and directories ------------------------------------------------------------------- */
 
+/* A value read may have another format or other columns than declared: what opens it decides. */
+static bool is_particular(const struct conversion *c)
+{
+	return c->write || c->particular;
+}
+
 static bool formats_agree(const char *a, const char *b)
 {
 	return !a || !b || !*a || !*b || streq(a, b);
@@ -160,7 +162,7 @@ int convert_blob(struct conversion *c,
 		return convert_expected(c, at, type, value_of_literal(lit));
 	have = lit->scalar->blob->metadata ? lit->scalar->blob->metadata->type : NULL;
 	if ((have ? have->dimensionality : 0) != want->dimensionality ||
-	    !formats_agree(have ? have->format : "", want->format))
+	    (is_particular(c) && !formats_agree(have ? have->format : "", want->format)))
 		return convert_expected(c, at, type, value_of_literal(lit));
 	if (c->write && is_text(want->format) && !(have && is_text(have->format)))
 		return declare_format(c, lit, want, ret);
@@ -226,7 +228,7 @@ static int check_dataset(struct conversion *c,
 		return convert_mismatch(c, at, "expected a structured dataset in format %s, got %s",
 					shown(str_of(want->format)).text,
 					shown(str_of(have->format)).text);
-	for (size_t i = 0; have->n_columns > 0 && i < want->n_columns; i++)
+	for (size_t i = 0; is_particular(c) && have->n_columns > 0 && i < want->n_columns; i++)
 		if (!has_dataset_column(have, want->columns[i]))
 			return convert_mismatch(c, at,
 						"expected a structured dataset with a column "
@@ -299,40 +301,4 @@ int convert_dataset(struct conversion *c,
 		return declare_dataset(c, lit, have, want, ret);
 	*ret = (Literal *)lit;
 	return 0;
-}
-
-/* ---- times inside documents ------------------------------------------------------------------ */
-
-bool iso_time_parse(struct str s, int64_t *ret_seconds, int32_t *ret_nanos)
-{
-	char text[64];
-	int n;
-
-	if (time_parse(s, ret_seconds, ret_nanos))
-		return true;
-	if (s.len < 10 || s.len > 40)
-		return false;
-	n = snprintf(text, sizeof(text), s.len == 10 ? "%.*sT00:00:00Z" : "%.*sZ", STR_ARG(s));
-	return time_parse((struct str){text, (size_t)n}, ret_seconds, ret_nanos);
-}
-
-bool seconds_to_duration(double v, int64_t *ret_seconds, int32_t *ret_nanos)
-{
-	int64_t seconds, nanos;
-	double rest;
-
-	/* What protobuf's Duration may hold: 10,000 years. */
-	if (!isfinite(v) || fabs(v) > 315576000000.0)
-		return false;
-	seconds = (int64_t)v;
-	rest = (v - (double)seconds) * 1e6;
-	/* Python writes microseconds; finer digits are noise of the double. */
-	nanos = (int64_t)(rest < 0 ? rest - 0.5 : rest + 0.5) * 1000;
-	if (nanos <= -NANOS_PER_SECOND || nanos >= NANOS_PER_SECOND) {
-		seconds += nanos > 0 ? 1 : -1;
-		nanos = 0;
-	}
-	*ret_seconds = seconds;
-	*ret_nanos = (int32_t)nanos;
-	return true;
 }

@@ -136,6 +136,20 @@ static int try_variants(struct trial *t)
 	return r;
 }
 
+/* What fits a variant in all that is declared is that one; only then do decoders decide. */
+static int search(struct trial *t)
+{
+	bool particular = t->c->particular;
+	int r;
+
+	t->c->particular = true;
+	r = try_variants(t);
+	t->c->particular = particular;
+	if (r == 0 && t->found == 0 && !particular)
+		r = try_variants(t);
+	return r;
+}
+
 /* ---- errors ---------------------------------------------------------------------------------- */
 
 static struct value subject(const struct trial *t)
@@ -242,7 +256,7 @@ int convert_to_union(struct conversion *c,
 	if (u && !u->value)
 		return convert_expected(c, at, type, value_of_literal(NULL));
 	t.stored = u ? u->type : NULL;
-	r = try_variants(&t);
+	r = search(&t);
 	if (r == 0)
 		r = settle(&t);
 	if (r < 0)
@@ -271,11 +285,11 @@ int convert_value_to_union(struct conversion *c,
 	/* 1 is an integer and 2.5 a float, if both are variants. Only when that fits none may the
 	 * one stand for the other. */
 	c->exact = true;
-	r = try_variants(&t);
+	r = search(&t);
 	c->exact = exact;
 	if (r == 0 && t.found == 0 && !exact) {
 		t.exact = false;
-		r = try_variants(&t);
+		r = search(&t);
 	}
 	if (r == 0)
 		r = settle(&t);

@@ -188,6 +188,9 @@ static void pack_text(struct packing *p, struct str s, const struct shape *shape
 		pack_time(p, seconds, nanos);
 	} else if (wants(shape, SIMPLE_(DURATION), NULL) && parse_duration(s, &ns)) {
 		msgpack_pack_double(&p->packer, (double)ns / SECOND_NS);
+	} else if (wants(shape, SIMPLE_(DURATION), NULL) && !shape_may_be(shape, "string") &&
+		   iso_duration_parse(s, &seconds, &nanos)) {
+		msgpack_pack_double(&p->packer, (double)seconds + nanos / SECOND_NS);
 	} else if (wants(shape, SIMPLE_(FLOAT), NULL) && parse_double(s, &d) && !isfinite(d)) {
 		msgpack_pack_double(&p->packer, d);
 	} else if (shape->type && shape->type->type_case == TYPE_(BLOB)) {

@@ -25,6 +25,13 @@ int pbjson_print(const struct message_desc *type,
 		 struct buf *out,
 		 struct error *err);
 
+/* The same on one line. NaN and infinities inside a Value, which pbjson_print refuses as protobuf
+ * does, become strings as elsewhere: for texts that are read, not sent. */
+int pbjson_print_any_number(const struct message_desc *type,
+			    struct str wire,
+			    struct buf *out,
+			    struct error *err);
+
 /* Appends the wire form of the JSON text: fields by number, map entries sorted by key. `name` says
  * in errors where the text is from. After an error `out` holds what it held before. */
 int pbjson_parse(const struct message_desc *type,

@@ -5,6 +5,8 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #define TEXT_SHOWN 100
 #define EXACT      9007199254740992.0 /* 2^53: up to here a double holds every integer */
@@ -251,4 +253,45 @@ void pbjson_rewrite_numbers(struct str text, struct buf *out)
 	}
 	if (done > 0)
 		buf_append(out, text.ptr + done, text.len - done);
+}
+
+/* ---- printing -------------------------------------------------------------------------------- */
+
+void pbjson_put_wide(struct jw *w, uint64_t bits, bool is_signed)
+{
+	char text[24];
+	int n;
+
+	if (is_signed)
+		n = snprintf(text, sizeof(text), "%" PRId64, (int64_t)bits);
+	else
+		n = snprintf(text, sizeof(text), "%" PRIu64, bits);
+	jw_str(w, (struct str){text, (size_t)n});
+}
+
+/* The shortest text of a float is also the shortest text of the double it names. */
+void pbjson_put_float(struct jw *w, uint32_t bits)
+{
+	char text[32];
+	float v;
+
+	memcpy(&v, &bits, sizeof(v));
+	if (!isfinite(v)) {
+		jw_float(w, (double)v);
+		return;
+	}
+	for (int digits = 1; digits <= 9; digits++) {
+		snprintf(text, sizeof(text), "%.*g", digits, (double)v);
+		if (strtof(text, NULL) == v)
+			break;
+	}
+	jw_float(w, strtod(text, NULL));
+}
+
+void pbjson_put_double(struct jw *w, uint64_t bits)
+{
+	double v;
+
+	memcpy(&v, &bits, sizeof(v));
+	jw_float(w, v);
 }

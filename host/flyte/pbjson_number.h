@@ -1,5 +1,4 @@
-/* The parts of pbjson_parse.c that do not write: single numbers, and the text before it is parsed.
- */
+/* Single numbers of protobuf's JSON, both ways, and the text before it is parsed. */
 #pragma once
 
 #include "base/buf.h"
@@ -24,3 +23,8 @@ int pbjson_number(const struct path_frame *f, const json_t *v, uint64_t *ret, st
  * would refuse or change made a real number, which fields of type double read as they should;
  * appends nothing when there is none. */
 void pbjson_rewrite_numbers(struct str text, struct buf *out);
+
+/* A 64-bit integer; JSON has it as a string. */
+void pbjson_put_wide(struct jw *w, uint64_t bits, bool is_signed);
+void pbjson_put_float(struct jw *w, uint32_t bits);
+void pbjson_put_double(struct jw *w, uint64_t bits);

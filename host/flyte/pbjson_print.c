@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "flyte/message_path.h"
+#include "flyte/pbjson_number.h"
 #include "flyte/wire.h"
 
 #include <inttypes.h>
@@ -15,6 +16,7 @@
 struct printer {
 	struct jw w;
 	struct error *err;
+	bool any_number; /* also where JSON has none */
 };
 
 struct map_item {
@@ -26,46 +28,6 @@ struct map_item {
 static int print_message(struct printer *p, struct path_frame *f, struct str wire, unsigned depth);
 
 /* ---- scalars --------------------------------------------------------------------------------- */
-
-/* The text of a 64-bit integer. */
-static void print_wide(struct printer *p, uint64_t bits, bool is_signed)
-{
-	char text[24];
-	int n;
-
-	if (is_signed)
-		n = snprintf(text, sizeof(text), "%" PRId64, (int64_t)bits);
-	else
-		n = snprintf(text, sizeof(text), "%" PRIu64, bits);
-	jw_str(&p->w, (struct str){text, (size_t)n});
-}
-
-/* The shortest text of a float is also the shortest text of the double it names. */
-static void print_float(struct printer *p, uint32_t bits)
-{
-	char text[32];
-	float v;
-
-	memcpy(&v, &bits, sizeof(v));
-	if (!isfinite(v)) {
-		jw_float(&p->w, (double)v);
-		return;
-	}
-	for (int digits = 1; digits <= 9; digits++) {
-		snprintf(text, sizeof(text), "%.*g", digits, (double)v);
-		if (strtof(text, NULL) == v)
-			break;
-	}
-	jw_float(&p->w, strtod(text, NULL));
-}
-
-static void print_double(struct printer *p, uint64_t bits)
-{
-	double v;
-
-	memcpy(&v, &bits, sizeof(v));
-	jw_float(&p->w, v);
-}
 
 static void print_enum(struct printer *p, const struct enum_desc *e, int32_t number)
 {
@@ -109,14 +71,14 @@ static int print_value(struct printer *p,
 	case FIELD_BYTES:
 		return print_bytes(p, f, bytes);
 	case FIELD_DOUBLE:
-		print_double(p, bits);
+		pbjson_put_double(&p->w, bits);
 		return 0;
 	case FIELD_FLOAT:
-		print_float(p, (uint32_t)bits);
+		pbjson_put_float(&p->w, (uint32_t)bits);
 		return 0;
 	case FIELD_INT64:
 	case FIELD_UINT64:
-		print_wide(p, bits, f->field->type == FIELD_INT64);
+		pbjson_put_wide(&p->w, bits, f->field->type == FIELD_INT64);
 		return 0;
 	case FIELD_INT32:
 		jw_int(&p->w, (int32_t)bits);
@@ -383,7 +345,7 @@ static int print_any_value(struct printer *p, struct path_frame *f, struct str w
 		return 0;
 	}
 	memcpy(&number, &last.value, sizeof(number));
-	if (f->field->type == FIELD_DOUBLE && !isfinite(number))
+	if (!p->any_number && f->field->type == FIELD_DOUBLE && !isfinite(number))
 		return path_err(f, p->err, ERR_INVALID,
 				"a Value that is NaN or infinite has no JSON");
 	return print_value(p, f, last.value, last.bytes, depth);
@@ -471,14 +433,13 @@ static int print_message(struct printer *p, struct path_frame *f, struct str wir
 	}
 }
 
-int pbjson_print(const struct message_desc *type,
+static int print(const struct message_desc *type,
 		 struct str wire,
-		 int indent,
+		 struct printer *p,
 		 struct buf *out,
 		 struct error *err)
 {
 	_cleanup_(buf_done) struct buf merged = BUF_INIT;
-	struct printer p = {.w = JW_INIT(out, indent), .err = err};
 	struct path_frame root = {.type = type};
 	size_t before = out->len;
 	struct wire_info info;
@@ -489,10 +450,31 @@ int pbjson_print(const struct message_desc *type,
 		wire = (struct str){merged.data, merged.len};
 	}
 	if (r == 0)
-		r = print_message(&p, &root, wire, 0);
+		r = print_message(p, &root, wire, 0);
 	if (r == 0)
 		r = buf_check(out, "JSON", err);
 	if (r < 0 && out->data)
 		out->data[out->len = before] = '\0';
 	return r;
+}
+
+int pbjson_print(const struct message_desc *type,
+		 struct str wire,
+		 int indent,
+		 struct buf *out,
+		 struct error *err)
+{
+	struct printer p = {.w = JW_INIT(out, indent), .err = err};
+
+	return print(type, wire, &p, out, err);
+}
+
+int pbjson_print_any_number(const struct message_desc *type,
+			    struct str wire,
+			    struct buf *out,
+			    struct error *err)
+{
+	struct printer p = {.w = JW_INIT(out, 0), .err = err, .any_number = true};
+
+	return print(type, wire, &p, out, err);
 }

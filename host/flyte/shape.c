@@ -111,6 +111,14 @@ static bool has_fields(const LiteralType *t)
 	return t->structure && t->structure->n_dataclass_type > 0;
 }
 
+/* pydantic's RootModel: its document is the field itself, which only the schema tells. */
+static bool is_only_root(const LiteralType *t, const Struct *schema)
+{
+	return schema && t->structure->n_dataclass_type == 1 &&
+	       streq(t->structure->dataclass_type[0]->key, "root") &&
+	       !schema_get(schema_object(schema, "properties"), "root");
+}
+
 struct shape shape_of(const LiteralType *type)
 {
 	struct shape s = {.type = type};
@@ -119,34 +127,91 @@ struct shape shape_of(const LiteralType *type)
 		return s;
 	s.root = type->metadata;
 	s.schema = follow_refs(s.root, type->metadata);
-	if (!has_fields(type))
+	if (!has_fields(type) || is_only_root(type, s.schema))
 		s.type = NULL;
 	return s;
+}
+
+static struct shape shape_beside(const LiteralType *type, const Struct *root, const StructValue *v)
+{
+	struct shape s = shape_of(type);
+
+	if (s.schema)
+		return s; /* a type with a schema of its own */
+	s.root = root;
+	s.beside = follow_refs(root, as_object(v));
+	return s;
+}
+
+struct shape shape_variant(const struct shape *s, const LiteralType *variant)
+{
+	struct shape v = shape_of(variant);
+
+	if (v.schema)
+		return v;
+	v.root = s->root;
+	v.beside = s->beside;
+	return v;
 }
 
 struct shape shape_item(const struct shape *s)
 {
 	if (!s->type)
 		return shape_other(s, schema_get(s->schema, "items"));
-	return s->type->type_case == TYPE_(COLLECTION_TYPE) ? shape_of(s->type->collection_type)
-							    : (struct shape){.type = NULL};
+	if (s->type->type_case != TYPE_(COLLECTION_TYPE))
+		return (struct shape){.type = NULL};
+	return shape_beside(s->type->collection_type, s->root, schema_get(s->beside, "items"));
 }
 
-static bool typed_field(const LiteralType *t, struct str key, struct shape *ret)
+/* mashumaro describes a field that has its own way to be written by {}. */
+static bool says_nothing(const StructValue *v)
 {
-	const Flyteidl__Core__TypeStructure *f = t->structure;
+	static const char *const words[] = {"type",  "$ref",  "enum", "const",
+					    "anyOf", "oneOf", "allOf"};
+	const Struct *s = as_object(v);
 
-	*ret = (struct shape){.type = NULL};
-	if (t->type_case == TYPE_(MAP_VALUE_TYPE)) {
-		*ret = shape_of(t->map_value_type);
-		return true;
-	}
+	for (size_t i = 0; s && i < ARRAY_LEN(words); i++)
+		if (schema_get(s, words[i]))
+			return false;
+	return s != NULL;
+}
+
+static bool dataclass_field(const struct shape *s, struct str key, struct shape *ret)
+{
+	const Flyteidl__Core__TypeStructure *f = s->type->structure;
+	const StructValue *v = struct_get(schema_object(s->schema, "properties"), key);
+
 	for (size_t i = 0; f && i < f->n_dataclass_type; i++) {
 		if (str_is(key, f->dataclass_type[i]->key)) {
-			*ret = shape_of(f->dataclass_type[i]->value);
+			if (!says_nothing(v))
+				*ret = shape_beside(f->dataclass_type[i]->value, s->root, v);
 			return true;
 		}
 	}
+	return v != NULL;
+}
+
+static bool typed_field(const struct shape *s, struct str key, struct shape *ret)
+{
+	*ret = (struct shape){.type = NULL};
+	if (s->type->type_case == TYPE_(MAP_VALUE_TYPE)) {
+		*ret = shape_beside(s->type->map_value_type, s->root,
+				    schema_get(s->beside, "additionalProperties"));
+		return true;
+	}
+	return dataclass_field(s, key, ret);
+}
+
+bool shape_may_be(const struct shape *s, const char *json_type)
+{
+	bool all;
+	const Google__Protobuf__ListValue *choices = schema_choices(s->beside, &all);
+
+	if (!choices)
+		return schema_allows(s->beside, json_type);
+	for (size_t i = 0; i < choices->n_values; i++)
+		if (schema_allows(as_object(choices->values[i]), json_type))
+			return true;
 	return false;
 }
 
@@ -155,7 +220,7 @@ bool shape_field(const struct shape *s, struct str key, struct shape *ret)
 	const StructValue *v;
 
 	if (s->type)
-		return typed_field(s->type, key, ret);
+		return typed_field(s, key, ret);
 	v = struct_get(schema_object(s->schema, "properties"), key);
 	*ret = shape_other(s, v ? v : schema_get(s->schema, "additionalProperties"));
 	return v != NULL;

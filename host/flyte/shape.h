@@ -9,6 +9,8 @@ struct shape {
 	const LiteralType *type; /* wins over the schema */
 	const Struct *schema;
 	const Struct *root; /* what $ref in the schema points into */
+	const Struct
+		*beside; /* of a typed field: what the schema around it says about it, or NULL */
 };
 
 /* For NULL nothing is declared. */
@@ -17,12 +19,19 @@ struct shape shape_of(const LiteralType *type);
 /* Of the items of a list. */
 struct shape shape_item(const struct shape *s);
 
+/* Of a variant of a union type. */
+struct shape shape_variant(const struct shape *s, const LiteralType *variant);
+
 /* Of an object's member. False for members that are not declared; they have the shape that
- * additionalProperties gives them, if any. */
+ * additionalProperties gives them, if any. Members that a dataclass writes by another name, or in
+ * a form of their own, are declared without a shape. */
 bool shape_field(const struct shape *s, struct str key, struct shape *ret);
 
 /* Another schema for the same place (a member of anyOf), with its $ref followed. */
 struct shape shape_other(const struct shape *s, const StructValue *schema);
+
+/* May the JSON of a typed field be of this type? Yes, when no schema says what it is. */
+bool shape_may_be(const struct shape *s, const char *json_type);
 
 /* Are members that are not declared forbidden? */
 bool shape_is_closed(const struct shape *s);

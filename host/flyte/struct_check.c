@@ -35,6 +35,12 @@ static bool is_number(enum value_kind kind)
 	return kind == VALUE_INTEGER || kind == VALUE_FLOAT;
 }
 
+/* Python's True is an integer, and decoders make it a number. */
+static bool is_true_or_false(const struct check *k, struct value v)
+{
+	return !k->c->by_hand && value_kind(v) == VALUE_BOOLEAN;
+}
+
 /* Whole floats count: a Struct knows no integers, and decoders take them. */
 static bool is_integer(struct value v)
 {
@@ -114,21 +120,62 @@ static int tell_missing(struct check *k, const struct place *at, const char *nam
 	return convert_mismatch(k->c, at, "the field \"%s\" is missing", shown(str_of(name)).text);
 }
 
-/* Those that the schema requires; without a schema all fields that may not be none. */
-static int
-check_required(struct check *k, const struct place *at, struct value v, const struct shape *shape)
+static bool has_typed_field(const Flyteidl__Core__TypeStructure *f, const char *name)
 {
-	const Google__Protobuf__ListValue *required = schema_list(shape->schema, "required");
-	const Flyteidl__Core__TypeStructure *f = shape->type ? shape->type->structure : NULL;
+	for (size_t i = 0; i < f->n_dataclass_type; i++)
+		if (streq(f->dataclass_type[i]->key, name))
+			return true;
+	return false;
+}
 
-	for (size_t i = 0; required && i < required->n_values; i++) {
+/* A model that gives its fields other names in JSON requires those, and may yet be written with its
+ * own. Where only the schema is known, members that it does not name may be such. */
+static size_t other_names(struct check *k, struct value v, const struct shape *shape)
+{
+	size_t n = 0, found = 0;
+
+	if (shape->type || k->c->particular || shape_is_closed(shape))
+		return 0;
+	value_len(v, &n);
+	for (size_t i = 0; i < n; i++) {
+		struct str key = STR_NULL;
+		struct shape field;
+
+		value_entry(v, i, &key);
+		found += !shape_field(shape, key, &field);
+	}
+	return found;
+}
+
+static int check_required(struct check *k,
+			  const struct place *at,
+			  struct value v,
+			  const struct shape *shape,
+			  const Google__Protobuf__ListValue *required)
+{
+	const Flyteidl__Core__TypeStructure *f = shape->type ? shape->type->structure : NULL;
+	size_t missing = 0;
+
+	for (size_t i = 0; i < required->n_values; i++) {
 		const StructValue *name = required->values[i];
 
-		if (name->kind_case == STRUCT_(STRING_VALUE) &&
-		    value_get(v, str_of(name->string_value)).source == VALUE_OF_NOTHING)
+		if (name->kind_case != STRUCT_(STRING_VALUE) ||
+		    (f && !has_typed_field(f, name->string_value)) ||
+		    value_get(v, str_of(name->string_value)).source != VALUE_OF_NOTHING)
+			continue;
+		if (++missing > other_names(k, v, shape))
 			return tell_missing(k, at, name->string_value);
 	}
-	for (size_t i = 0; !shape->schema && f && i < f->n_dataclass_type; i++)
+	return 0;
+}
+
+/* Without a schema nobody knows which fields have a default; a person had better give them all. */
+static int
+check_all_there(struct check *k, const struct place *at, struct value v, const struct shape *shape)
+{
+	const Flyteidl__Core__TypeStructure *f = shape->type->structure;
+
+	for (size_t i = 0; f && i < f->n_dataclass_type; i++)
 		if (!takes_none(f->dataclass_type[i]->value) &&
 		    value_get(v, str_of(f->dataclass_type[i]->key)).source == VALUE_OF_NOTHING)
 			return tell_missing(k, at, f->dataclass_type[i]->key);
@@ -138,8 +185,13 @@ check_required(struct check *k, const struct place *at, struct value v, const st
 static int
 check_object(struct check *k, const struct place *at, struct value v, const struct shape *shape)
 {
-	int r = check_required(k, at, v, shape);
+	const Google__Protobuf__ListValue *required = schema_list(shape->schema, "required");
+	int r = 0;
 
+	if (required)
+		r = check_required(k, at, v, shape, required);
+	else if (!shape->schema && k->c->by_hand)
+		r = check_all_there(k, at, v, shape);
 	return r < 0 ? r : check_members(k, at, v, shape);
 }
 
@@ -161,52 +213,74 @@ check_items(struct check *k, const struct place *at, struct value v, const struc
 
 /* ---- by literal type ------------------------------------------------------------------------- */
 
-/* Inside documents: times as ISO text, durations as seconds, files as {"path": …}. */
-static bool fits_simple(const LiteralType *t, struct value v)
+/* Times are ISO text, and numbers when the dataclass says itself how to write them. */
+static bool fits_datetime(const struct check *k, struct value v, const struct shape *shape)
 {
-	enum value_kind kind = value_kind(v);
-	struct str s;
 	int64_t seconds;
 	int32_t nanos;
+	struct str s;
+
+	if (is_number(value_kind(v)))
+		return !k->c->by_hand && shape_may_be(shape, "number");
+	return value_str(v, &s) && iso_time_parse(s, &seconds, &nanos);
+}
+
+/* Durations are seconds, or ISO text where a schema does not say that they are numbers. */
+static bool fits_duration(struct value v, const struct shape *shape)
+{
+	int64_t seconds;
+	int32_t nanos;
+	struct str s;
 	double d;
 
-	switch (t->simple) {
+	if (value_f64(v, &d))
+		return seconds_to_duration(d, &seconds, &nanos);
+	return value_str(v, &s) && shape_may_be(shape, "string") &&
+	       iso_duration_parse(s, &seconds, &nanos);
+}
+
+/* Inside documents; files are {"path": …}. */
+static bool fits_simple(struct check *k, struct value v, const struct shape *shape)
+{
+	enum value_kind kind = value_kind(v);
+
+	switch (shape->type->simple) {
 	case SIMPLE_(NONE):
 		return kind == VALUE_NONE;
 	case SIMPLE_(INTEGER):
-		return is_integer(v);
+		return is_integer(v) || is_true_or_false(k, v);
 	case SIMPLE_(FLOAT):
-		return is_number(kind);
+		return is_number(kind) || is_true_or_false(k, v);
 	case SIMPLE_(STRING):
 		return kind == VALUE_STRING;
 	case SIMPLE_(BOOLEAN):
 		return kind == VALUE_BOOLEAN;
 	case SIMPLE_(DATETIME):
-		return value_str(v, &s) && iso_time_parse(s, &seconds, &nanos);
+		return fits_datetime(k, v, shape);
 	case SIMPLE_(DURATION):
-		return value_f64(v, &d) && seconds_to_duration(d, &seconds, &nanos);
+		return fits_duration(v, shape);
 	default: /* binary and error have no form of their own here */
 		return true;
 	}
 }
 
 static int
-check_union(struct check *k, const struct place *at, struct value v, const LiteralType *t)
+check_union(struct check *k, const struct place *at, struct value v, const struct shape *shape)
 {
-	const UnionType *u = t->union_type;
+	const UnionType *u = shape->type->union_type;
 	struct error *err = k->c->err;
 	int r = ERR_MISMATCH;
 
 	k->c->err = NULL;
 	k->c->trying++;
 	for (size_t i = 0; r == ERR_MISMATCH && i < u->n_variants; i++) {
-		struct shape variant = shape_of(u->variants[i]);
+		struct shape variant = shape_variant(shape, u->variants[i]);
 
 		r = check(k, at, v, &variant);
 	}
 	k->c->trying--;
 	k->c->err = err;
-	return r == ERR_MISMATCH ? convert_expected(k->c, at, t, v) : r;
+	return r == ERR_MISMATCH ? convert_expected(k->c, at, shape->type, v) : r;
 }
 
 static int
@@ -219,7 +293,7 @@ check_typed(struct check *k, const struct place *at, struct value v, const struc
 
 	switch (t->type_case) {
 	case TYPE_(UNION_TYPE):
-		return check_union(k, at, v, t);
+		return check_union(k, at, v, shape);
 	case TYPE_(COLLECTION_TYPE):
 		if (kind == VALUE_COLLECTION)
 			return check_items(k, at, v, shape);
@@ -236,7 +310,7 @@ check_typed(struct check *k, const struct place *at, struct value v, const struc
 	case TYPE_(SIMPLE):
 		if (t->simple == SIMPLE_(STRUCT) && kind == VALUE_MAP)
 			return check_object(k, at, v, shape);
-		fits = t->simple != SIMPLE_(STRUCT) && fits_simple(t, v);
+		fits = t->simple != SIMPLE_(STRUCT) && fits_simple(k, v, shape);
 		break;
 	default: /* files, tables: objects that each kind of value writes its own way */
 		fits = true;
@@ -246,13 +320,19 @@ check_typed(struct check *k, const struct place *at, struct value v, const struc
 
 /* ---- by JSON schema -------------------------------------------------------------------------- */
 
-static bool schema_type_fits(const Struct *schema, struct value v)
+static bool schema_takes_number(const Struct *schema)
+{
+	return schema_allows(schema, "number") || schema_allows(schema, "integer");
+}
+
+static bool schema_type_fits(const struct check *k, const Struct *schema, struct value v)
 {
 	switch (value_kind(v)) {
 	case VALUE_NONE:
 		return schema_allows(schema, "null");
 	case VALUE_BOOLEAN:
-		return schema_allows(schema, "boolean");
+		return schema_allows(schema, "boolean") ||
+		       (is_true_or_false(k, v) && schema_takes_number(schema));
 	case VALUE_INTEGER:
 	case VALUE_FLOAT:
 		return schema_allows(schema, "number") ||
@@ -343,7 +423,7 @@ check_schema(struct check *k, const struct place *at, struct value v, const stru
 	const Google__Protobuf__ListValue *choices = schema_choices(shape->schema, &all);
 	int r = 0;
 
-	if (!schema_type_fits(shape->schema, v))
+	if (!schema_type_fits(k, shape->schema, v))
 		return mismatch(k, at, schema_type_name(shape->schema), v);
 	if (!schema_enum_fits(shape->schema, v))
 		return mismatch(k, at, "one of the values that the schema names", v);
@@ -387,4 +467,17 @@ int check_structured(struct conversion *c,
 	struct shape shape = shape_of(type);
 
 	return check(&k, at, v, &shape);
+}
+
+int check_document(struct conversion *c,
+		   const struct place *at,
+		   struct value v,
+		   const LiteralType *type)
+{
+	struct shape shape = shape_of(type);
+	bool described = shape.type || (shape.root && shape.root->n_fields > 0);
+
+	if (!described && value_kind(v) != VALUE_MAP)
+		return convert_expected(c, at, type, v);
+	return check_structured(c, at, v, type);
 }

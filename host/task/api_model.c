@@ -50,7 +50,8 @@ static int encode(const ProtobufCMessage *m,
 	r = message_encode(m, &wire, err);
 	if (r < 0)
 		return r;
-	return pbjson_print(json_as, (struct str){wire.data, wire.len}, 0, out, err);
+	/* A dataclass may have NaN as a default; no plugin should fail for it. */
+	return pbjson_print_any_number(json_as, (struct str){wire.data, wire.len}, out, err);
 }
 
 /* The serialized message, or its JSON when `json_as` says what it is; kept in *slot. Two threads

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import typing
 import unittest
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flyteidl.core import errors_pb2, literals_pb2
 from flytekit import task
@@ -17,11 +17,16 @@ from flytekit.core.context_manager import FlyteContextManager
 from flytekit.core.type_engine import TypeEngine
 from flytekit.models.literals import LiteralMap
 from flytekit.tools.translator import get_serializable
+from mashumaro import field_options
+from mashumaro.config import BaseConfig
+from mashumaro.mixins.json import DataClassJSONMixin
 
 TASKHOST = os.environ["TASKHOST_BIN"]
 SETTINGS = SerializationSettings(
     project="p", domain="d", version="v", image_config=ImageConfig(Image("default", "example", "1"))
 )
+
+UTC = datetime.timezone.utc
 
 
 class Color(enum.Enum):
@@ -36,6 +41,42 @@ class Point:
     tags: typing.List[str]
 
 
+@dataclass
+class Renamed(DataClassJSONMixin):
+    x: int = field(metadata=field_options(alias="X"))
+
+    class Config(BaseConfig):
+        serialize_by_alias = True
+
+
+@dataclass
+class Omitting(DataClassJSONMixin):
+    x: int
+    y: typing.Optional[int] = None
+    z: int = 3
+
+    class Config(BaseConfig):
+        omit_none = True
+        omit_default = True
+
+
+@dataclass
+class Stamped(DataClassJSONMixin):
+    at: datetime.datetime = field(
+        metadata=field_options(
+            serialize=lambda v: v.timestamp(),
+            deserialize=lambda v: datetime.datetime.fromtimestamp(v, UTC),
+        )
+    )
+
+
+@dataclass
+class Defaults:
+    i: int = True
+    f: float = float("nan")
+    g: float = float("inf")
+
+
 VALUES = [
     (int, 5),
     (int, -(2**63)),
@@ -45,7 +86,7 @@ VALUES = [
     (str, "hällo ✓"),
     (str, ""),
     (bool, False),
-    (datetime.datetime, datetime.datetime(2024, 1, 2, 3, 4, 5, 678901, tzinfo=datetime.timezone.utc)),
+    (datetime.datetime, datetime.datetime(2024, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)),
     (datetime.timedelta, datetime.timedelta(seconds=-1.5)),
     (typing.List[int], [1, 2, 3]),
     (typing.List[typing.List[float]], [[0.5], [], [1e300]]),
@@ -58,6 +99,11 @@ VALUES = [
     (Point, Point(3, 2.5, ["a", "b"])),
     (typing.List[Point], [Point(1, 1.0, [])]),
     (dict, {"a": 1, "b": [1, "x", None], "c": {"d": True}}),
+    (Renamed, Renamed(1)),
+    (Omitting, Omitting(1)),
+    (Omitting, Omitting(1, 2, 4)),
+    (Stamped, Stamped(datetime.datetime(2024, 1, 2, tzinfo=UTC))),
+    (Defaults, Defaults(f=0.5)),
 ]
 
 
@@ -70,7 +116,7 @@ def template_for(kind):
     return get_serializable({}, SETTINGS, made).template
 
 
-class Flytekit(unittest.TestCase):
+class Echo(unittest.TestCase):
     def execute(self, work, template, inputs, *resolver):
         with open(os.path.join(work, "task.pb"), "wb") as out:
             out.write(template.to_flyte_idl().SerializeToString())
@@ -80,9 +126,9 @@ class Flytekit(unittest.TestCase):
         command += ["--raw-output-data-prefix", work + "/raw", "--resolver", *resolver]
         return subprocess.run(command, capture_output=True, text=True)
 
-    def test_values_come_back_as_they_went(self):
+    def check_echo(self, values):
         context = FlyteContextManager.current_context()
-        for kind, value in VALUES:
+        for kind, value in values:
             with self.subTest(kind=kind, value=value), tempfile.TemporaryDirectory() as work:
                 template = template_for(kind)
                 declared = template.interface.inputs["a"].type
@@ -103,6 +149,11 @@ class Flytekit(unittest.TestCase):
                     outputs.ParseFromString(data.read())
                 back = LiteralMap.from_flyte_idl(outputs).literals["o0"]
                 self.assertEqual(TypeEngine.to_python_value(context, back, kind), value)
+
+
+class Flytekit(Echo):
+    def test_values_come_back_as_they_went(self):
+        self.check_echo(VALUES)
 
     def test_native_task_is_read_by_flytekit(self):
         context = FlyteContextManager.current_context()

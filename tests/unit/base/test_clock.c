@@ -192,7 +192,7 @@ TEST(duration_reads_as_protobuf)
 					  "1s ",
 					  "315576000001s",
 					  "99999999999999999999s",
-					  "315576000000.000000001s"};
+					  "-315576000001.5s"};
 	int64_t seconds = 77;
 	int32_t nanos = 77;
 
@@ -208,4 +208,19 @@ TEST(duration_reads_as_protobuf)
 	CHECK_INT(nanos, -1000);
 	CHECK(duration_parse_proto(STR("-315576000000s"), &seconds, &nanos));
 	CHECK_INT(seconds, -315576000000);
+}
+
+TEST(longest_duration_comes_back)
+{
+	int64_t seconds = 0;
+	int32_t nanos = 0;
+
+	CHECK_STR(show_duration(315576000000, 100000000), "315576000000.100s");
+	CHECK(duration_parse_proto(STR("315576000000.100s"), &seconds, &nanos));
+	CHECK_INT(seconds, 315576000000);
+	CHECK_INT(nanos, 100000000);
+	CHECK_STR(show_duration(-315576000000, -1), "-315576000000.000000001s");
+	CHECK(duration_parse_proto(STR("-315576000000.000000001s"), &seconds, &nanos));
+	CHECK_INT(seconds, -315576000000);
+	CHECK_INT(nanos, -1);
 }

@@ -203,6 +203,37 @@ TEST(structs)
 	refuses("{\"f\":\"x\",\"i\":2}", typed, "input 'x'.f: expected float, got string \"x\"");
 	refuses("{\"f\":1}", typed, "input 'x': the field \"i\" is missing");
 	refuses("5", "{\"simple\":\"STRUCT\"}", "expected struct, got integer 5");
+	refuses("[1]", "{\"simple\":\"STRUCT\"}", "expected struct, got list of 1");
+	refuses("{\"f\":true,\"i\":2}", typed, "input 'x'.f: expected float, got boolean");
+}
+
+TEST(structs_that_are_lists)
+{
+	static const char list[] =
+		"{\"simple\":\"STRUCT\",\"metadata\":{\"type\":\"array\",\"items\":{\"type\":"
+		"\"integer\"}},\"structure\":{\"dataclassType\":{\"root\":{\"collectionType\":{"
+		"\"simple\":\"INTEGER\"}}}}}";
+
+	takes("[1,2.0]", list, "[1,2]");
+	refuses("[1,\"x\"]", list, "input 'x'[1]: expected integer, got string \"x\"");
+	refuses("{\"root\":[1]}", list, "expected list, got map of 1");
+}
+
+TEST(durations_inside_structs)
+{
+	static const char seconds[] =
+		"{\"simple\":\"STRUCT\",\"metadata\":{\"properties\":{\"d\":{\"type\":\"number\"}}}"
+		","
+		"\"structure\":{\"dataclassType\":{\"d\":{\"simple\":\"DURATION\"}}}}";
+	static const char text[] =
+		"{\"simple\":\"STRUCT\",\"metadata\":{\"properties\":{\"d\":{\"type\":\"string\"}}}"
+		","
+		"\"structure\":{\"dataclassType\":{\"d\":{\"simple\":\"DURATION\"}}}}";
+
+	takes("{\"d\":\"90.5s\"}", seconds, "{\"d\":90.5}");
+	takes("{\"d\":\"PT1M30.5S\"}", seconds, "{\"d\":90.5}");
+	takes("{\"d\":\"PT1M30.5S\"}", text, "{\"d\":\"PT1M30.5S\"}");
+	refuses("{\"d\":\"soon\"}", text, "d: expected duration");
 }
 
 TEST(old_structs_print_their_integers)

@@ -201,13 +201,22 @@ TEST(blobs)
 	keeps(BLOB("", "SINGLE"), "{\"blob\":{\"format\":\"csv\"}}", LITERAL_READ);
 	gives(BLOB("", "SINGLE"), "{\"blob\":{\"format\":\"csv\"}}", LITERAL_WRITE,
 	      BLOB("csv", "SINGLE"));
-	both_refuse(BLOB("txt", "SINGLE"), "{\"blob\":{\"format\":\"csv\"}}",
-		    "expected file (csv), got file \"u\" (txt)");
+	refuses(BLOB("txt", "SINGLE"), "{\"blob\":{\"format\":\"csv\"}}", LITERAL_WRITE,
+		"expected file (csv), got file \"u\" (txt)");
 	both_refuse(BLOB("", "MULTIPART"), "{\"blob\":{}}", "expected file, got directory \"u\"");
 	both_refuse(BLOB("", "SINGLE"), "{\"blob\":{\"dimensionality\":\"MULTIPART\"}}",
 		    "expected directory, got file");
 	both_refuse(TEXT("u"), "{\"blob\":{}}", "expected file, got string \"u\"");
 	both_keep("{\"scalar\":{\"blob\":{\"uri\":\"u\"}}}", "{\"blob\":{}}");
+}
+
+TEST(a_file_of_another_format_is_read)
+{
+	keeps(BLOB("txt", "SINGLE"), "{\"blob\":{\"format\":\"csv\"}}", LITERAL_READ);
+	keeps(BLOB("CSV", "SINGLE"), "{\"blob\":{\"format\":\"csv\"}}", LITERAL_READ);
+	keeps(ITEMS(BLOB("txt", "SINGLE")), LIST("{\"blob\":{\"format\":\"csv\"}}"), LITERAL_READ);
+	refuses(BLOB("txt", "MULTIPART"), "{\"blob\":{\"format\":\"csv\"}}", LITERAL_READ,
+		"expected file (csv), got directory \"u\" (txt)");
 }
 
 #define DATASET(fmt, cols)                                                                         \
@@ -224,14 +233,24 @@ TEST(structured_datasets)
 	both_keep(DATASET("", COLUMN("a", INTEGER) "," COLUMN("b", STRING)),
 		  DATASET_TYPE("", COLUMN("b", STRING)));
 	both_refuse(DATASET("csv", ""), DATASET_TYPE("parquet", ""), "in format parquet, got csv");
-	both_refuse(DATASET("", COLUMN("a", INTEGER)), DATASET_TYPE("", COLUMN("b", STRING)),
-		    "with a column \"b\"");
-	both_refuse(DATASET("", COLUMN("a", INTEGER)), DATASET_TYPE("", COLUMN("a", STRING)),
-		    "with a column \"a\" of the declared type");
+	refuses(DATASET("", COLUMN("a", INTEGER)), DATASET_TYPE("", COLUMN("b", STRING)),
+		LITERAL_WRITE, "with a column \"b\"");
+	refuses(DATASET("", COLUMN("a", INTEGER)), DATASET_TYPE("", COLUMN("a", STRING)),
+		LITERAL_WRITE, "with a column \"a\" of the declared type");
 	gives(DATASET("", ""), DATASET_TYPE("csv", COLUMN("a", INTEGER)), LITERAL_WRITE,
 	      DATASET("csv", COLUMN("a", INTEGER)));
 	keeps(DATASET("", ""), DATASET_TYPE("csv", COLUMN("a", INTEGER)), LITERAL_READ);
 	both_refuse(TEXT("u"), DATASET_TYPE("", ""), "expected structured dataset");
+}
+
+TEST(a_dataset_with_other_columns_is_read)
+{
+	keeps(DATASET("", COLUMN("a", INTEGER)),
+	      DATASET_TYPE("", COLUMN("a", INTEGER) "," COLUMN("b", STRING)), LITERAL_READ);
+	keeps(DATASET("", COLUMN("a", INTEGER)), DATASET_TYPE("", COLUMN("b", STRING)),
+	      LITERAL_READ);
+	keeps(DATASET("", COLUMN("a", INTEGER)), DATASET_TYPE("", COLUMN("a", STRING)),
+	      LITERAL_READ);
 }
 
 TEST(schemas_and_datasets_stand_for_each_other_when_read)
@@ -269,6 +288,67 @@ TEST(msgpack_scalars_are_exact)
 	packed_refused("cfffffffffffffffff", INTEGER, "above 9223372036854775807");
 	packed_refused("a3612062", DATETIME, "expected datetime");
 	packed_refused("a3610062", STRING, "U+0000");
+}
+
+static const char *packed_text(const char *s)
+{
+	static char hex[128];
+	int n = snprintf(hex, sizeof(hex), "%02zx", 0xa0 + strlen(s));
+
+	CHECK(strlen(s) < 32);
+	for (; *s; s++)
+		n += snprintf(hex + n, sizeof(hex) - (size_t)n, "%02x", (unsigned char)*s);
+	return hex;
+}
+
+/* pydantic writes a timedelta as ISO 8601, with years of 365 days and months of 30. */
+TEST(msgpack_durations_as_text)
+{
+	static const char *const good[][2] = {
+		{"PT1M30.5S", "90.5s"},
+		{"P1DT2H", "93600s"},
+		{"-PT0.1S", "-0.1s"},
+		{"+P1W", "604800s"},
+		{"P1Y2M3W4DT5H6M7S", "38898367s"},
+		{"PT0.000000001S", "0.000000001s"},
+		{"PT1.1234567899S", "1.123456789s"},
+		{"-PT0,5H", "-1800s"},
+		{"PT0.000000001M", "0.000000060s"},
+		{"PT0S", "0s"},
+		{"P10006Y310D", "315576000000s"},
+	};
+	static const char *const bad[] = {
+		"",
+		"90s",
+		"PT",
+		"P",
+		"P1S",
+		"PT1D",
+		"PT1.5M2S",
+		"PT1.S",
+		"PT.5S",
+		"P1",
+		"1D",
+		"PT-1S",
+		"PT1S ",
+		" PT1S",
+		"pt1s",
+		"P1DT1HT1S",
+		"P10006Y311D",
+		"--PT1S",
+		"P10007Y",
+		"P99999999999Y",
+		"P99999999999999999999D",
+	};
+	char want[128];
+
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		snprintf(want, sizeof(want), PRIM("\"duration\":\"%s\""), good[i][1]);
+		packed_gives(packed_text(good[i][0]), DURATION, want);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		packed_refused(packed_text(bad[i]), DURATION, "expected duration, got string");
+	packed_refused("cb42525e72e7804000", DURATION, "expected duration, got float");
 }
 
 TEST(msgpack_containers)

@@ -206,3 +206,26 @@ TEST(deep_unions_end)
 	CHECK_ERR(literal_convert(lit, t, LITERAL_READ, &help_arena, &got, &help_err), ERR_MISMATCH,
 		  help_err, "expected ");
 }
+
+#define FILE_TYPE(fmt) VARIANT("\"blob\":{\"format\":\"" fmt "\"}", "FlyteFilePath")
+#define FILE_VALUE(fmt)                                                                            \
+	"{\"scalar\":{\"blob\":{\"uri\":\"u\",\"metadata\":{\"type\":{\"format\":\"" fmt "\"}}}}}"
+
+/* The format tells variants apart; when it fits none of them it does not count. */
+TEST(file_formats_choose_the_variant)
+{
+	static const char *const files = UNION(FILE_TYPE("csv"), FILE_TYPE("txt"));
+	static const char *const maybe = UNION(FILE_TYPE("csv"), V_NONE);
+	static const char *const list =
+		UNION("{\"collectionType\":" UNION(FILE_TYPE("csv"), V_NONE) "}", V_NONE);
+
+	gives(FILE_VALUE("txt"), files, LITERAL_READ, WRAPPED(FILE_VALUE("txt"), FILE_TYPE("txt")));
+	gives(FILE_VALUE("txt"), maybe, LITERAL_READ, WRAPPED(FILE_VALUE("txt"), FILE_TYPE("csv")));
+	gives(ITEMS(FILE_VALUE("txt")), list, LITERAL_READ,
+	      WRAPPED(ITEMS(WRAPPED(FILE_VALUE("txt"), FILE_TYPE("csv"))),
+		      VARIANT("\"collectionType\":" UNION(FILE_TYPE("csv"), V_NONE),
+			      "Typed List")));
+	refuses(FILE_VALUE("json"), files, LITERAL_READ, "ambiguous");
+	refuses(ITEMS(INT(1)), list, LITERAL_READ, "[0]: expected file (csv) or none");
+	refuses(FILE_VALUE("txt"), maybe, LITERAL_WRITE, "expected file (csv) or none");
+}

@@ -195,3 +195,25 @@ TEST(invalid_times_are_told)
 		    BYTES("\x32\x0d\x08\x01\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),
 		    "field duration: 1 s and -1 ns is not a valid duration");
 }
+
+/* protobuf has no JSON for them inside a Value. */
+TEST(values_that_are_no_number)
+{
+	static const char nan[] = "\x11\x00\x00\x00\x00\x00\x00\xf8\x7f";
+	static const char list[] = "\x0a\x09\x11\x00\x00\x00\x00\x00\x00\xf0\x7f"
+				   "\x0a\x09\x11\x00\x00\x00\x00\x00\x00\xf0\xff"
+				   "\x0a\x09\x11\x00\x00\x00\x00\x00\x00\xf8\x3f";
+	_cleanup_(buf_done) struct buf out = BUF_INIT;
+	struct error err = ERROR_INIT;
+
+	refuse_wire(VALUE, BYTES(nan), "NaN or infinite");
+	CHECK_OK(pbjson_print_any_number(VALUE, BYTES(nan), &out, &err), err);
+	CHECK_STR(out.data, "\"NaN\"");
+	buf_clear(&out);
+	CHECK_OK(pbjson_print_any_number(MESSAGE_DESC(google__protobuf__list_value), BYTES(list),
+					 &out, &err),
+		 err);
+	CHECK_STR(out.data, "[\"Infinity\",\"-Infinity\",1.5]");
+	buf_clear(&out);
+	CHECK_ERR(pbjson_print_any_number(VALUE, BYTES("\x11"), &out, &err), ERR_INVALID, err, "");
+}

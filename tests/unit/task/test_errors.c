@@ -108,7 +108,8 @@ static void begin(const struct failing *c, bool shim)
 	fixture_init(&f, c->no_inputs    ? INTERFACE("", GIVES)
 			 : c->no_outputs ? INTERFACE(TAKES_A "," VAR("b", T_INTEGER), "")
 					 : INTERFACE(TAKES_A "," VAR("b", T_INTEGER), GIVES));
-	f.params.shim = f.params.shim_retries = shim;
+	f.params.shim = shim;
+	f.params.entrypoint = true;
 	if (c->wire)
 		buf_puts(&f.inputs, c->wire);
 	else

@@ -46,6 +46,7 @@ static void begin(const char *interface)
 	struct error err = ERROR_INIT;
 
 	fixture_init(&f, interface);
+	f.params.entrypoint = true;
 	CHECK_OK(dir_make(in_dir("d"), 0755, &err), err);
 	CHECK_OK(file_write_atomic(in_dir("x"), "1", 1, 0644, false, &err), err);
 }

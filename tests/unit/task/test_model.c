@@ -1,6 +1,8 @@
 /* th.model/1: all of a TaskTemplate. */
 #include "harness.h"
 
+#include <math.h>
+
 static struct fixture f;
 
 static const th_model_api *api(void)
@@ -212,4 +214,32 @@ TEST(a_model_for_many_executions)
 	CHECK(seen_json == first);
 	fixture_done(&f);
 	task_model_free(model);
+}
+
+BODY(without_json, th_variable v; th_str s; CHECK_INT(a->variable_at(m, TH_INPUTS, 0, &v), TH_OK);
+     CHECK_STR(v.name.ptr, "a");
+     CHECK_STR(
+	     v.type_json.ptr,
+	     "{\"simple\":\"STRUCT\",\"metadata\":{\"default\":\"NaN\",\"other\":\"-Infinity\"}}");
+     CHECK(v.type_raw.len > 0);
+     CHECK_INT(a->json(m, &s), TH_OK);
+     CHECK(strstr(s.ptr, "\"default\":\"NaN\""));)
+
+/* A dataclass has NaN as a default: JSON knows no such number. */
+TEST(defaults_that_are_no_number)
+{
+	Google__Protobuf__Struct *schema;
+
+	fixture_template(&f, "{\"type\":\"x\",\"interface\":{\"inputs\":{\"variables\":{\"a\":{"
+			     "\"type\":{\"simple\":\"STRUCT\",\"metadata\":{\"default\":1,"
+			     "\"other\":2}}}}}}}");
+	schema = f.template->interface->inputs->variables[0]->value->type->metadata;
+	schema->fields[0]->value->number_value = NAN;
+	schema->fields[1]->value->number_value = -INFINITY;
+	f.params.shim = true;
+	fixture_inputs(&f, "{\"a\":{\"scalar\":{\"binary\":{\"value\":\"gA==\",\"tag\":"
+			   "\"msgpack\"}}}}");
+	fixture_run(&f, without_json);
+	CHECK_STR(fixture_outputs(&f), "{}");
+	fixture_done(&f);
 }
