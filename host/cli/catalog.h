@@ -72,6 +72,9 @@ struct runner_generation *catalog_generation(struct catalog *c,
 /* Whether a run may be handed over now, as dispatch_runners.ready wants it. */
 bool catalog_ready(struct catalog *c, struct str plugin, struct dispatch_hold *hold);
 
+/* How many runners the pool is to have at most, for all generations together. */
+unsigned catalog_processes_most(const struct worker_config *config);
+
 /* The pool's `changed` comes here. */
 void catalog_generation_changed(struct catalog *c, struct runner_generation *g);
 

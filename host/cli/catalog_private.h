@@ -38,7 +38,7 @@ struct slot {
 struct plugin_runners {
 	struct plugin_content *content;
 	struct runner_generation *pool; /* NULL once it is gone */
-	struct runner_limits limits;    /* as asked for: zeros are the configured ones */
+	struct runner_limits limits;    /* asked for beyond those configured; zeros are these */
 	unsigned min, max;
 	bool retiring, quarantined;
 	int64_t until_ns; /* of the quarantine */

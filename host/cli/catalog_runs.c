@@ -9,6 +9,8 @@
 
 #define IDLE_NS      (60 * SECOND) /* then limits that nobody asks for any more are let go */
 #define INFLIGHT_MAX 10000u
+#define COMMON_KEPT  256u /* plugins that get the least number which is configured for all */
+#define ASYNC_ROOM   64u  /* runners of asynchronous executors, whose runs hold no slots */
 
 /* ---- asynchronous executors ------------------------------------------------------------------- */
 
@@ -115,18 +117,75 @@ static bool same_limits(const struct runner_limits *a, const struct runner_limit
 	       a->processes == b->processes;
 }
 
+/* 0 when the configured one is at least as strict: a task may ask for less, not for more. */
+static uint64_t beyond(uint64_t asked, uint64_t configured)
+{
+	return configured && asked >= configured ? 0 : asked;
+}
+
+static uint64_t cpu_seconds(const struct config_runners *config)
+{
+	return (uint64_t)((config->cpu_time_ns + SECOND - 1) / SECOND);
+}
+
+static struct runner_limits beyond_configured(const struct runner_limits *l,
+					      const struct config_runners *config)
+{
+	return (struct runner_limits){
+		.memory = beyond(l->memory, (uint64_t)config->memory),
+		.cpu_milli = l->cpu_milli,
+		.cpu_seconds = beyond(l->cpu_seconds, cpu_seconds(config)),
+		.open_files = beyond(l->open_files, (uint64_t)config->open_files),
+		.processes = beyond(l->processes, (uint64_t)config->processes),
+	};
+}
+
 static struct runner_limits with_configured(const struct runner_limits *l,
 					    const struct config_runners *config)
 {
-	uint64_t seconds = (uint64_t)((config->cpu_time_ns + SECOND - 1) / SECOND);
-
 	return (struct runner_limits){
 		.memory = l->memory ? l->memory : (uint64_t)config->memory,
 		.cpu_milli = l->cpu_milli,
-		.cpu_seconds = l->cpu_seconds ? l->cpu_seconds : seconds,
+		.cpu_seconds = l->cpu_seconds ? l->cpu_seconds : cpu_seconds(config),
 		.open_files = l->open_files ? l->open_files : (uint64_t)config->open_files,
 		.processes = l->processes ? l->processes : (uint64_t)config->processes,
 	};
+}
+
+/* Runners that are kept though they are idle: nobody can have their places. */
+static unsigned kept_most(const struct worker_config *config)
+{
+	uint64_t n = (uint64_t)config->runners.min * COMMON_KEPT;
+
+	for (size_t i = 0; i < config->per_plugin.n; i++)
+		n += (uint64_t)config->per_plugin.items[i].runners.min;
+	return (unsigned)MIN(n, (uint64_t)INT32_MAX / 2);
+}
+
+/* A run that waits in the pool must find a place that is empty or idle, or it waits for the end of
+ * somebody else's: so there is room for all that can run and all that is kept, and as much again as
+ * can run for those that stay warm. */
+unsigned catalog_processes_most(const struct worker_config *config)
+{
+	return kept_most(config) + 2 * (unsigned)config->slots + ASYNC_ROOM;
+}
+
+/* How many may be kept for one more generation. */
+static unsigned least(struct catalog *c, const struct config_runners *config, const char *id)
+{
+	unsigned left = kept_most(c->params.config), wanted = (unsigned)config->min;
+
+	map_foreach (&c->plugins, e)
+		for (const struct plugin_content *x =
+			     ((const struct known_plugin *)e->value)->contents;
+		     x; x = x->next)
+			for (const struct plugin_runners *r = x->runners; r; r = r->next)
+				left -= r->retiring ? 0 : MIN(left, r->min);
+	if (wanted > left)
+		log_warn(
+			"%u runners of plugin %s are kept ready, not %u: other plugins keep theirs",
+			left, id, wanted);
+	return MIN(wanted, left);
 }
 
 static unsigned most(const struct catalog *c, const struct config_runners *config)
@@ -193,7 +252,7 @@ static int add_runners(struct plugin_content *content,
 		.path = content->copy,
 		.digest = content->verdict->digest,
 		.in_process = config->isolation == ISOLATION_IN_PROCESS,
-		.min = no_limits(limits) ? (unsigned)config->min : 0,
+		.min = no_limits(limits) ? least(c, config, content->owner->id) : 0,
 		.max = most(c, config),
 		.max_inflight = content_inflight(content),
 		.idle_ns = config->idle_ns,
@@ -341,6 +400,7 @@ struct runner_generation *catalog_generation(struct catalog *c,
 					     const struct runner_limits *limits,
 					     struct dispatch_hold *hold)
 {
+	const struct config_runners *config = config_runners_of(c->params.config, plugin);
 	struct plugin_content *content = usable(c, plugin, hold);
 	struct runner_limits asked = {.memory = 0};
 	struct error err = ERROR_INIT;
@@ -348,9 +408,8 @@ struct runner_generation *catalog_generation(struct catalog *c,
 
 	if (!content)
 		return NULL;
-	if (limits &&
-	    config_runners_of(c->params.config, plugin)->isolation != ISOLATION_IN_PROCESS)
-		asked = *limits;
+	if (limits && config->isolation != ISOLATION_IN_PROCESS)
+		asked = beyond_configured(limits, config);
 	r = runners_with(content, &asked);
 	if (!r && add_runners(content, &asked, &r, &err) < 0) {
 		hold_set(hold, loop_now_ns() + SECOND, "%s", err.message);

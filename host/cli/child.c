@@ -103,7 +103,8 @@ static void run_task(const struct child *c,
 	params->template = found.template;
 	params->plugin = found.plugin;
 	params->executor = found.executor;
-	params->shim = params->shim_retries = found.shim;
+	params->shim = found.shim;
+	params->entrypoint = true;
 	params->optional_inputs = found.optional_inputs;
 	params->n_optional_inputs = found.n_optional_inputs;
 	/* Others see the word when they poll it, and execute when it waits for a pending one. */

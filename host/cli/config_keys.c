@@ -89,7 +89,7 @@ static const struct config_key keys[] = {
 	{"messages.receive_max", CONFIG_BYTES, FIELD(receive_max), "64Mi", NULL, NULL, "BYTES",
 	 "Largest message that is received.", .min = 4096, .max = 2048 * MIB - 1},
 	{"messages.reply_max", CONFIG_BYTES, FIELD(reply_max), "3584Ki", NULL, NULL, "BYTES",
-	 "Largest message that is sent; Flyte's propeller takes 4 MiB.", .min = 4096,
+	 "Largest message that is sent; Flyte's propeller takes 4 MiB.", .min = 32 << 10,
 	 .max = 2048 * MIB - 1},
 	{"tls.cert", CONFIG_PATH, FIELD(tls_cert), "", "tls-cert", NULL, "FILE",
 	 "Speak TLS on the gRPC addresses with this certificate chain.", .optional = true},

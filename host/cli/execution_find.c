@@ -2,6 +2,7 @@
 
 #include "cli/output.h"
 #include "cli/worker_format.h"
+#include "store/ident.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -42,12 +43,20 @@ int execution_find(struct worker *w, const char *typed, char out[EXECUTION_ID_SI
 		TASKHOST__WORKER__V1__LIST_EXECUTIONS_REQUEST__INIT;
 	Taskhost__Worker__V1__ListExecutionsResponse *found;
 	_cleanup_(buf_done) struct buf text = BUF_INIT;
+	uint64_t bits, mask;
 	int code;
 
 	if (!execution_id_clean(typed, out))
 		return output_fail(w->prog, EXIT_USAGE,
 				   "'%s' is no id of an execution: that is 13 letters and digits, "
 				   "or the first of them ('taskhost task ls' shows them)",
+				   typed);
+	/* Letters that no id has: the worker would call the question wrong, and it is not. */
+	if (!ident_parse_prefix(str_of(out), &bits, &mask))
+		return output_fail(w->prog, EXIT_NOT_FOUND,
+				   strlen(out) == EXECUTION_ID_SIZE - 1
+					   ? "there is no execution %s"
+					   : "no execution's id begins with '%s'",
 				   typed);
 	if (strlen(out) == EXECUTION_ID_SIZE - 1)
 		return EXIT_DONE;

@@ -2,10 +2,20 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "loop/loop.h"
 #include "runners/logs.h"
 #include "store/ident.h"
 
 #define SECOND INT64_C(1000000000)
+
+/* With what only this file looks at. */
+struct watched_http {
+	struct serve_http http;
+	struct loop_timer look;
+	bool was_ready;
+	void (*changed)(void *user);
+	void *user;
+};
 
 /* ---- health ---------------------------------------------------------------------------------- */
 
@@ -64,6 +74,38 @@ bool serve_http_ready(struct serve_http *h, struct buf *why)
 	if (f->not_ready)
 		buf_puts(why, f->not_ready);
 	return !f->not_ready;
+}
+
+static bool is_ready(struct serve_http *h)
+{
+	_cleanup_(buf_done) struct buf why = BUF_INIT;
+
+	return serve_http_ready(h, &why);
+}
+
+/* The store's thread notices that the disk is full, and nobody here is told. */
+static void on_look(struct loop_timer *t)
+{
+	struct watched_http *w = CONTAINER_OF(t, struct watched_http, look);
+	const bool ready = is_ready(&w->http);
+
+	loop_timer_set(w->http.params.loop, t, loop_now_ns() + SECOND);
+	if (ready == w->was_ready)
+		return;
+	w->was_ready = ready;
+	w->changed(w->user);
+}
+
+void serve_http_watch(struct serve_http *h, void (*changed)(void *user), void *user)
+{
+	struct watched_http *w = CONTAINER_OF(h, struct watched_http, http);
+
+	if (w->changed)
+		return;
+	w->was_ready = is_ready(h);
+	w->changed = changed;
+	w->user = user;
+	loop_timer_set(h->params.loop, &w->look, loop_now_ns() + SECOND);
 }
 
 const char *serve_http_state(struct serve_http *h, struct buf *why)
@@ -214,10 +256,13 @@ int serve_http_new(const struct serve_http_params *params,
 		   struct serve_http **ret,
 		   struct error *err)
 {
-	struct serve_http *h = calloc(1, sizeof(*h));
+	struct watched_http *w = calloc(1, sizeof(*w));
+	struct serve_http *h;
 
-	if (!h)
+	if (!w)
 		return err_nomem(err, "the admin port's data");
+	w->look.fire = on_look;
+	h = &w->http;
 	h->params = *params;
 	list_init(&h->asks);
 	h->source = (struct http_source){.live = on_live,
@@ -242,8 +287,12 @@ const struct http_source *serve_http_source(const struct serve_http *h)
 
 void serve_http_free(struct serve_http *h)
 {
+	struct watched_http *w;
+
 	if (!h)
 		return;
+	w = CONTAINER_OF(h, struct watched_http, http);
+	loop_timer_cancel(h->params.loop, &w->look);
 	asks_end(h);
-	free(h);
+	free(w);
 }

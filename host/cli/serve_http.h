@@ -41,6 +41,10 @@ const struct http_source *serve_http_source(const struct serve_http *h);
  * nobody any more. NULL is fine. */
 void serve_http_free(struct serve_http *h);
 
+/* From now on `changed` is called when serve_http_ready begins to say something else, within a
+ * second. Again: no effect. */
+void serve_http_watch(struct serve_http *h, void (*changed)(void *user), void *user);
+
 /* ---- health ---------------------------------------------------------------------------------- */
 
 /* As /livez, /readyz and /startupz tell it; if not, why is appended. */

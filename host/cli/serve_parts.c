@@ -15,6 +15,9 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+/* Bytes of a reply that are not outputs, at most. */
+#define REPLY_REST ((size_t)16 << 10)
+
 /* ---- places ------------------------------------------------------------------------------------ */
 
 static int below_state(struct serve *s, const char *name, char **ret)
@@ -186,6 +189,7 @@ static int open_pool(struct serve *s)
 	struct runner_pool_params pool = {.program = s->runner_program,
 					  .ops = &plugin_runner_ops,
 					  .spares = (unsigned)s->config->spares,
+					  .max = catalog_processes_most(s->config),
 					  .changed = on_generation_changed,
 					  .user = s};
 	char why[200];
@@ -327,7 +331,9 @@ static int make_config(struct serve *s, struct dispatch_config *d)
 	d->slots = (uint32_t)c->slots;
 	d->queue_ttl_ns = c->time_limits.queue_ns;
 	d->hard_ns = c->time_limits.timeout_ns;
-	d->reply_most = (size_t)c->reply_max;
+	/* The rest of a reply is its message, the link to the log and the frame around it. */
+	d->reply_most = (size_t)c->reply_max - REPLY_REST;
+	d->inline_most = MIN(d->inline_most, d->reply_most);
 	d->outputs_as_files = c->outputs == OUTPUTS_FILE;
 	d->keep_ns = c->keep_finished_ns;
 	d->keep_dead_ns = c->keep_dead_ns;
@@ -351,7 +357,7 @@ static int load_meta_key(struct serve *s, struct meta_key *ret)
 static int open_runs(struct serve *s)
 {
 	const struct serve_runs_params p = {
-		.catalog = s->catalog, .logs = s->logs, .work_root = s->work_dir};
+		.loop = s->loop, .catalog = s->catalog, .logs = s->logs, .work_root = s->work_dir};
 	int rc = serve_runs_new(&p, &s->runs, &s->err);
 
 	return rc < 0 ? rc : serve_files_new(s->loop, &s->files, &s->err);

@@ -14,9 +14,17 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+/* "" is the server as a whole. */
 static const char *const task_services[] = {
 	"flyteidl.service.AsyncAgentService",
 	"flyteidl.service.SyncAgentService",
+	"",
+};
+
+/* What there is can be told, and looked after, at any time. */
+static const char *const other_services[] = {
+	"flyteidl.service.AgentMetadataService",
+	"taskhost.worker.v1.Worker",
 };
 
 /* ---- services ---------------------------------------------------------------------------------- */
@@ -110,23 +118,36 @@ static int add_services(struct serve *s)
 	return rc;
 }
 
+static void on_ready_changed(void *user)
+{
+	serve_tell_health(user);
+}
+
+/* As /readyz tells it, and not before everything is there that it looks at. */
+static bool is_well(struct serve *s)
+{
+	_cleanup_(buf_done) struct buf why = BUF_INIT;
+
+	if (!s->admin)
+		return false;
+	serve_http_watch(s->admin, on_ready_changed, s);
+	return s->loaded && !s->draining && serve_http_ready(s->admin, &why);
+}
+
 void serve_tell_health(struct serve *s)
 {
-	const bool well = s->loaded && !s->draining;
 	struct error err = ERROR_INIT;
+	bool well;
 	int rc = 0;
 
 	if (!s->health || s->closing)
 		return;
+	well = is_well(s);
 	for (size_t i = 0; i < ARRAY_LEN(task_services) && rc == 0; i++)
 		rc = health_set(s->health, task_services[i],
 				well ? HEALTH_SERVING : HEALTH_NOT_SERVING, &err);
-	/* What there is can be told at any time. */
-	if (rc == 0)
-		rc = health_set(s->health, "flyteidl.service.AgentMetadataService", HEALTH_SERVING,
-				&err);
-	if (rc == 0)
-		rc = health_set(s->health, "", well ? HEALTH_SERVING : HEALTH_NOT_SERVING, &err);
+	for (size_t i = 0; i < ARRAY_LEN(other_services) && rc == 0; i++)
+		rc = health_set(s->health, other_services[i], HEALTH_SERVING, &err);
 	if (rc < 0)
 		log_warn("the state of health is not told: %s", err.message);
 }

@@ -8,8 +8,10 @@
 #include "cli/template_limits.h"
 #include "dispatch/hash.h"
 #include "grpc/svc_request.h"
+#include "loop/watch.h"
 #include "store/ident.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 struct serve_runs {
@@ -126,14 +128,56 @@ static void on_note(struct run *run, int level, struct str text, uint32_t lost)
 	log_msg((enum log_level)level, "execution %s: " STR_FMT, r->log, STR_ARG(text));
 }
 
-/* A runner that ended well has removed it. */
-static void remove_work(const struct serve_run *r, const struct run_end *end)
+/* ---- what a dead runner leaves behind -------------------------------------------------------- */
+
+/* Lives by itself: it may end after everything else. */
+struct leftover {
+	struct loop_work work;
+	int status;
+	struct error err;
+	char path[];
+};
+
+static void remove_leftover(struct loop_work *work)
 {
+	struct leftover *l = CONTAINER_OF(work, struct leftover, work);
+
+	l->status = dir_remove(l->path, &l->err);
+}
+
+static void on_leftover_removed(struct loop_work *work)
+{
+	struct leftover *l = CONTAINER_OF(work, struct leftover, work);
+
+	if (l->status < 0)
+		log_warn("%s", l->err.message);
+	free(l);
+}
+
+/* In another thread, since there may be much; under another name, since the next run of the
+ * execution may want its own. What stays for any reason goes with the next start. */
+static void remove_work(const struct serve_run *r)
+{
+	size_t size = strlen(r->work) + sizeof(".4294967295");
+	struct leftover *l = malloc(sizeof(*l) + size);
 	struct error err = ERROR_INIT;
 
-	if (end->how == RUN_DIED && dir_remove(r->work, &err) < 0)
-		log_warn("%s", err.message);
+	if (!l)
+		return;
+	*l = (struct leftover){.work = {.run = remove_leftover, .done = on_leftover_removed},
+			       .err = ERROR_INIT};
+	snprintf(l->path, size, "%s.%u", r->work, r->number);
+	if (rename(r->work, l->path) < 0) {
+		if (errno != ENOENT)
+			log_warn("%s stays: %s", r->work, strerror(errno));
+		free(l);
+	} else if (loop_work_start(r->owner->params.loop, &l->work, &err) < 0) {
+		log_warn("%s stays: %s", l->path, err.message);
+		free(l);
+	}
 }
+
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static void on_done(struct run *run, const struct run_end *end)
 {
@@ -141,10 +185,12 @@ static void on_done(struct run *run, const struct run_end *end)
 	struct run_ending ending = RUN_ENDING_INIT;
 
 	hash_remove(&r->owner->live, &r->node);
+	/* A runner that lives has removed it, or a run given up on a thread still does. */
+	if (end->how == RUN_DIED || end->death)
+		remove_work(r);
 	run_ending_of(end, r->owner->params.logs, r->log, &ending);
 	dispatch_run_ended(r->owner->dispatch, r->id, r->number, &ending.result);
 	run_ending_done(&ending);
-	remove_work(r, end);
 	run_release(run);
 	run_free(r);
 }

@@ -8,6 +8,7 @@
 struct serve_runs;
 
 struct serve_runs_params {
+	struct loop *loop;
 	struct catalog *catalog;
 	struct logs *logs;     /* their last lines go into the report of a crash */
 	const char *work_root; /* where runs get their working directories; must outlive it */

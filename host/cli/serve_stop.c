@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 #define LAST_CALLS_NS INT64_C(1000000000)
+#define CLOSING_NS    (10 * LAST_CALLS_NS) /* once everything is written */
 
 static const int watched_signals[SERVE_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
 
@@ -127,10 +128,21 @@ static void on_drained(struct serve *s)
 		       loop_now_ns() + (grpc_server_connections(s->grpc) > 0 ? LAST_CALLS_NS : 0));
 }
 
+/* Each stage anew: the grace may have been set meanwhile. */
+static void ask_for_time(struct serve *s)
+{
+	int64_t most = dispatch_drain_most_ns(s->dispatch);
+	struct error err = ERROR_INIT;
+
+	if (sd_notify_extend(&s->notify, MIN(most, INT64_MAX - CLOSING_NS) + CLOSING_NS, &err) < 0)
+		log_debug("%s", err.message);
+}
+
 void serve_on_drain(void *user, enum drain_stage stage)
 {
 	struct serve *s = user;
 
+	ask_for_time(s);
 	if (s->worker)
 		worker_service_drain_moved(s->worker);
 	switch (stage) {
@@ -161,16 +173,12 @@ void serve_on_drain(void *user, enum drain_stage stage)
 
 void serve_drain(struct serve *s)
 {
-	const struct worker_config *c = s->config;
 	struct error err = ERROR_INIT;
 
 	if (s->draining || s->closing)
 		return;
 	s->draining = true;
-	if (sd_notify_stopping(&s->notify, &err) < 0 ||
-	    sd_notify_extend(&s->notify,
-			     c->lameduck_ns + c->grace_ns + c->cancel_ns + 10 * INT64_C(1000000000),
-			     &err) < 0)
+	if (sd_notify_stopping(&s->notify, &err) < 0)
 		log_debug("%s", err.message);
 	serve_tell_health(s);
 	dispatch_drain(s->dispatch);

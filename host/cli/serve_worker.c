@@ -78,6 +78,13 @@ static int find_offer(void *user,
 }
 
 /* As the catalog has it for those that are found by task type. */
+static bool allowed(void *user, struct str type)
+{
+	const struct serve_worker *w = user;
+
+	return config_type_allowed(w->params.config, type);
+}
+
 static void defaults(void *user, struct str plugin, struct str type, struct worker_defaults *ret)
 {
 	const struct serve_worker *w = user;
@@ -340,6 +347,7 @@ struct worker_source serve_worker_source(struct serve_worker *w)
 	return (struct worker_source){
 		.find_offer = find_offer,
 		.defaults = defaults,
+		.allowed = allowed,
 		.output_prefix = output_prefix,
 		.generation = generation,
 		.list_plugins = list_plugins,

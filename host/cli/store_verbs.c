@@ -154,8 +154,9 @@ static const struct args_command backup_command = {
 	.operands = "FILE",
 	.about = "Copies the database of accepted executions to FILE, as it is at one moment. "
 		 "Works\n"
-		 "beside a running worker. To restore, put it as state.db into an empty state\n"
-		 "directory, with meta.key beside it.",
+		 "beside a running worker. FILE is outside the state directory. To restore, put it "
+		 "as\n"
+		 "state.db into an empty state directory, with meta.key beside it.",
 	.options = options,
 	.n_options = ARRAY_LEN(options),
 	.min_operands = 1,
@@ -194,11 +195,11 @@ int store_backup_main(const char *prog, int argc, char **argv)
 
 static const struct args_command gc_command = {
 	.operands = "",
-	.about = "Removes finished executions that are older than the configured retention, and "
-		 "gives\n"
-		 "the room back to the disk. Only while no worker runs there; a running one "
-		 "removes\n"
-		 "them by itself.",
+	.about = "Removes finished executions that are older than the configured retention, with "
+		 "files\n"
+		 "below outputs/ and logs/ that belong to none any more, and gives the room back\n"
+		 "to the disk. Only while no worker runs there; a running one removes them by\n"
+		 "itself.",
 	.options = options,
 	.n_options = ARRAY_LEN(options),
 	.notes = "JSON: {\"directory\",\"removed\"}.\n"

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define NOT_GIVEN INT64_MIN
+
 struct options {
 	bool follow;
 	int64_t lines;
@@ -99,7 +101,7 @@ static int read_logs(struct worker *w, const struct options *o, const char *type
 		return code;
 	request.id = id;
 	request.follow = o->follow;
-	request.lines = (uint64_t)o->lines;
+	request.lines = o->lines == NOT_GIVEN ? 0 : (uint64_t)o->lines;
 	if (o->token)
 		request.token = arena_strdup(&w->arena, o->token);
 	if (!request.token)
@@ -115,9 +117,9 @@ static int run(const char *prog, const struct options *o, const char *typed)
 	struct worker w;
 	int code;
 
-	if (o->lines < 0)
-		return args_usage_error(&command, prog, "'--lines' is not negative.");
-	if (o->lines > 0 && o->token)
+	if (o->lines != NOT_GIVEN && o->lines < 1)
+		return args_usage_error(&command, prog, "'--lines' is at least 1.");
+	if (o->lines != NOT_GIVEN && o->token)
 		return args_usage_error(&command, prog,
 					"'--lines' and '--from' exclude each other.");
 	code = worker_open(&w, prog, &o->worker);
@@ -129,7 +131,7 @@ static int run(const char *prog, const struct options *o, const char *typed)
 
 int verb_task_logs(const char *prog, int argc, char **argv)
 {
-	struct options o = {.lines = 0};
+	struct options o = {.lines = NOT_GIVEN};
 	struct args_list operands = ARGS_LIST_INIT;
 	int code = args_read(&command, prog, argc, argv, &o, &operands);
 

@@ -7,8 +7,11 @@
 #include "cli/verb.h"
 #include "cli/worker_format.h"
 #include "cli/worker_json.h"
+#include "data/data.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define NOT_GIVEN INT64_MIN
 
@@ -86,6 +89,7 @@ struct submission {
 	struct note_offer note; /* which inputs may be left out */
 	bool has_note;
 	LiteralMap *inputs;
+	char *output_prefix; /* as another process, in another directory, will open it */
 };
 
 /* ---- which task ------------------------------------------------------------------------------ */
@@ -182,6 +186,26 @@ static int read_inputs(struct submission *s)
 	return rc < 0 ? output_error(s->w.prog, &err) : EXIT_DONE;
 }
 
+/* ---- its outputs ----------------------------------------------------------------------------- */
+
+static int make_prefix(struct submission *s)
+{
+	const char *given = s->o->output_prefix ? s->o->output_prefix : "";
+	_cleanup_(freep) char *directory = NULL;
+	struct error err = ERROR_INIT;
+
+	if (!*given || *given == '/' || data_scheme(given).len > 0) {
+		s->output_prefix = arena_strdup(&s->w.arena, given);
+	} else if ((directory = getcwd(NULL, 0))) {
+		s->output_prefix = arena_printf(&s->w.arena, "%s/%s", directory,
+						strncmp(given, "./", 2) == 0 ? given + 2 : given);
+	} else {
+		err_set_errno(&err, err_from_errno(errno), errno, "the working directory");
+		return output_error(s->w.prog, &err);
+	}
+	return s->output_prefix ? EXIT_DONE : output_fail(s->w.prog, EXIT_FAILED, "out of memory");
+}
+
 /* ---- submitting ------------------------------------------------------------------------------ */
 
 typedef Taskhost__Worker__V1__SubmitTaskRequest Request;
@@ -212,7 +236,7 @@ static bool fill(struct submission *s, Request *r, struct extras *x)
 	}
 	r->executor = text(s, o->asked.executor);
 	r->key = text(s, o->key);
-	r->output_prefix = text(s, o->output_prefix);
+	r->output_prefix = s->output_prefix;
 	r->inputs = s->inputs;
 	google__protobuf__int32_value__init(&x->priority);
 	google__protobuf__uint32_value__init(&x->retries);
@@ -224,7 +248,7 @@ static bool fill(struct submission *s, Request *r, struct extras *x)
 	r->retries = o->retries != NOT_GIVEN ? &x->retries : NULL;
 	r->timeout = o->timeout != NOT_GIVEN ? &x->timeout : NULL;
 	r->queue_timeout = o->queue_timeout != NOT_GIVEN ? &x->queue_timeout : NULL;
-	return (!s->task || r->task) && r->executor && r->key && r->output_prefix;
+	return (!s->task || r->task) && r->executor && r->key;
 }
 
 static int accepted(struct submission *s, const Accepted *a)
@@ -275,6 +299,8 @@ static int run(const char *prog, const struct options *o, const char *task, bool
 		code = asked_help(prog, &o->asked, s.task, s.template, note_of(&s));
 	} else if (code == EXIT_DONE) {
 		code = read_inputs(&s);
+		if (code == EXIT_DONE)
+			code = make_prefix(&s);
 		if (code == EXIT_DONE)
 			code = submit(&s);
 	}

@@ -64,7 +64,12 @@ static struct str live_message(struct execution *x)
 		snprintf(d->scratch, sizeof(d->scratch), "being cancelled");
 		break;
 	case EXEC_COMMITTING:
-		snprintf(d->scratch, sizeof(d->scratch), "the result is being written");
+		if (x->upload_tries > 0)
+			snprintf(d->scratch, sizeof(d->scratch),
+				 "the result cannot be written yet, it is tried again: %s",
+				 x->progress_text);
+		else
+			snprintf(d->scratch, sizeof(d->scratch), "the result is being written");
 		break;
 	default:
 		d->scratch[0] = '\0';

@@ -8,11 +8,11 @@
 #define NS_MS INT64_C(1000000)
 #define NS_S  INT64_C(1000000000)
 
-enum limit_kind { LIMIT_HOST, LIMIT_PENDING, LIMIT_PLUGIN, LIMIT_TYPE, LIMIT_TENANT, LIMIT_KINDS };
+enum limit_kind { LIMIT_HOST, LIMIT_PENDING, LIMIT_PLUGIN, LIMIT_TYPE, LIMIT_KINDS };
 
 struct dispatch_limit {
 	enum limit_kind kind;
-	struct str name; /* of the plugin, type or tenant; lives as long as dispatch */
+	struct str name; /* of the plugin or type; lives as long as dispatch */
 	uint32_t most;   /* runs at once */
 };
 

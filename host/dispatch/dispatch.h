@@ -72,13 +72,21 @@ struct dispatch_created {
 };
 
 /* Accepts durably. ERR_INVALID for what can never be accepted, ERR_STATE while draining, ERR_LIMIT
- * when the queue is full, with `why` set. */
+ * when the queue is full, with `why` set; of these two, and of the store's troubles, nothing is told
+ * to a call under a key that was accepted before. */
 int dispatch_create(struct dispatch *d,
 		    const struct dispatch_request *r,
 		    struct dispatch_created *c);
+
+/* Of a request that nobody takes any more, for the reason in c->status and c->why: as
+ * dispatch_create when its key was accepted before, else refused with that. */
+int dispatch_create_known(struct dispatch *d,
+			  const struct dispatch_request *r,
+			  struct dispatch_created *c);
 void dispatch_create_forget(struct dispatch_created *c); /* the caller is gone; the work stays */
 
-/* Repeats a dead or failed execution as a new one; asked again, it is the same new one. */
+/* Repeats a dead execution as a new one; asked again, it is the same new one. ERR_STATE (with done)
+ * for one that is not dead. */
 int dispatch_retry(struct dispatch *d, uint64_t id, struct dispatch_created *c);
 
 /* ---- get --------------------------------------------------------------------------------- */
@@ -215,6 +223,8 @@ void dispatch_drain_hurry(struct dispatch *d); /* on to the next stage */
 enum drain_stage dispatch_drain_stage(const struct dispatch *d);
 /* How long this stage may last from now; INT64_MAX: it has no end. */
 int64_t dispatch_drain_left_ns(const struct dispatch *d);
+/* The same for this stage and all that follow. */
+int64_t dispatch_drain_most_ns(const struct dispatch *d);
 /* In place of the configured time for what runs; before DRAIN_GRACE begins. */
 void dispatch_drain_grace(struct dispatch *d, int64_t grace_ns);
 

@@ -23,6 +23,33 @@ int64_t dispatch_drain_left_ns(const struct dispatch *d)
 	return MAX(d->drain_ns - d->clock.now(d->clock.user), 0);
 }
 
+/* How long a stage lasts at most; INT64_MAX: it has no end. */
+static int64_t span_of(const struct dispatch *d, enum drain_stage stage)
+{
+	switch (stage) {
+	case DRAIN_LAMEDUCK:
+		return d->config.lameduck_ns;
+	case DRAIN_GRACE:
+		return d->config.grace_ns;
+	case DRAIN_ASK:
+		return d->config.soft_stop_ns;
+	case DRAIN_KILL:
+		return d->config.commit_reserve_ns;
+	default:
+		return INT64_MAX;
+	}
+}
+
+int64_t dispatch_drain_most_ns(const struct dispatch *d)
+{
+	bool on_its_way = d->drain != DRAIN_NONE && d->drain != DRAIN_DONE;
+	int64_t most = on_its_way ? dispatch_drain_left_ns(d) : 0;
+
+	for (int stage = (int)d->drain + 1; stage < DRAIN_DONE; stage++)
+		most += MIN(span_of(d, (enum drain_stage)stage), INT64_MAX - most);
+	return most;
+}
+
 void dispatch_drain_grace(struct dispatch *d, int64_t grace_ns)
 {
 	if (d->drain < DRAIN_GRACE)
@@ -62,31 +89,18 @@ static void end_waiting_syncs(struct dispatch *d)
 
 static void enter_stage(struct dispatch *d, enum drain_stage stage)
 {
-	int64_t now = now_of(d);
+	int64_t span = span_of(d, stage), now = now_of(d);
 
 	d->drain = stage;
-	d->drain_ns = INT64_MAX;
+	d->drain_ns = span < INT64_MAX - now ? now + span : INT64_MAX;
 	if (d->hooks.drain)
 		d->hooks.drain(d->hooks.user, stage);
-	switch (stage) {
-	case DRAIN_LAMEDUCK:
-		d->drain_ns = now + d->config.lameduck_ns;
-		break;
-	case DRAIN_GRACE:
-		d->drain_ns = now + d->config.grace_ns;
+	if (stage == DRAIN_GRACE)
 		end_waiting_syncs(d);
-		break;
-	case DRAIN_ASK:
-		d->drain_ns = now + d->config.soft_stop_ns;
+	else if (stage == DRAIN_ASK)
 		stop_all(d, STOP_ASK);
-		break;
-	case DRAIN_KILL:
-		d->drain_ns = now + d->config.commit_reserve_ns;
+	else if (stage == DRAIN_KILL)
 		stop_all(d, STOP_KILL);
-		break;
-	default:
-		break;
-	}
 }
 
 /* Nothing runs and nothing is on its way to the disk or to a file. */

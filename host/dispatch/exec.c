@@ -85,8 +85,8 @@ struct execution *execution_new(struct dispatch *d, const struct store_row *row)
 	list_init(&x->watchers);
 	x->text = copy_texts(&x->row);
 	if (!x->text || !copy_spec(x, row->spec) ||
-	    queue_join(&d->queue, &x->item, x->row.plugin, x->row.type, x->row.tenant,
-		       row->flags & ROW_PENDING) < 0) {
+	    queue_join(&d->queue, &x->item, x->row.plugin, x->row.type, row->flags & ROW_PENDING) <
+		    0) {
 		execution_free(x);
 		return NULL;
 	}

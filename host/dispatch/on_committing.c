@@ -45,6 +45,9 @@ static void upload_failed(struct execution *x, int status, const char *why)
 		commit_next(x);
 		return;
 	}
+	if (x->step != STEP_ERROR && x->upload_tries == 0)
+		dispatch_log(d, LOG_WARN, x->row.id, "its outputs cannot be written yet: %s", why);
+	snprintf(x->progress_text, sizeof(x->progress_text), "%s", why);
 	exec_set_timer(x, now + d->config.retry_first_ns / 2 +
 				  retry_jitter(++x->upload_tries, d->config.retry_first_ns,
 					       d->config.retry_most_ns, random_of(d)));

@@ -2,8 +2,9 @@
  *
  * The usual way: the row is accepted and the execution queues. With a free slot and nobody waiting
  * for it the row is written as STARTING at once, which saves a write. Otherwise: the key is known
- * (the answer is that execution's), the key was cancelled before (it is born ABORTED), or the store
- * refuses (nothing happened). */
+ * (the answer is that execution's), the key was cancelled before (it is born ABORTED), or we or the
+ * store refuse (nothing happened). Even then the key is looked for before that is told: who asks
+ * again gets the answer of the first time. */
 #include "dispatch/key.h"
 #include "dispatch/private.h"
 
@@ -96,23 +97,88 @@ static int repeat(struct execution *x, const struct dispatch_request *r, struct 
 	return 1;
 }
 
-/* The store found the key: everybody who asked is answered with that row, or told off. */
+/* The store found the key of a call with this request: answered with that row, or told off. */
+static void answer_found(struct dispatch *d,
+			 struct dispatch_created *c,
+			 struct str spec,
+			 const struct store_row *found)
+{
+	c->existed = true;
+	if (!same(d, found->spec, spec)) {
+		mismatch(d, c);
+		return;
+	}
+	d->stats.repeated++;
+	fill_from_row(d, c, found);
+}
+
 static void answer_with(struct execution *x, const struct store_row *found)
 {
-	struct dispatch *d = x->d;
-	bool ok = same(d, found->spec, x->row.spec);
 	struct dispatch_created *c;
 
 	while ((c = list_first(&x->creators, struct dispatch_created, link))) {
 		list_remove(&c->link);
-		c->existed = true;
-		d->stats.repeated += ok;
-		if (ok)
-			fill_from_row(d, c, found);
-		else
-			mismatch(d, c);
+		answer_found(x->d, c, x->row.spec, found);
 		c->done(c);
 	}
+}
+
+/* ---- refusing ----------------------------------------------------------------------------- */
+
+struct key_read {
+	struct pending pending;
+	struct store_get get;
+	int status; /* with which it is refused when the key is not known */
+	char why[sizeof(((struct dispatch_created *)NULL)->why)];
+	struct str spec; /* of the call, in `copy` */
+	char copy[];
+};
+
+static int count_refused(struct dispatch *d, int status)
+{
+	d->stats.refused += status != ERR_STATE;
+	return status;
+}
+
+static void on_key(struct store_op *op)
+{
+	struct key_read *read = CONTAINER_OF(op, struct key_read, get.op);
+	struct dispatch *d = read->pending.d;
+	struct dispatch_created *c;
+	struct list *link;
+
+	dispatch_enter(d);
+	link = pending_end(&read->pending);
+	if (link) {
+		c = CONTAINER_OF(link, struct dispatch_created, link);
+		if (op->status == 0)
+			answer_found(d, c, read->spec, read->get.found);
+		else
+			refuse(c, count_refused(d, read->status), "%s", read->why);
+		c->done(c);
+	}
+	store_row_free(read->get.found);
+	free(read);
+	dispatch_leave(d);
+}
+
+/* c->status and c->why say why nothing new is accepted. 0: the store is asked for the key first. */
+static int
+refuse_unknown(struct dispatch *d, const uint8_t *key, struct str spec, struct dispatch_created *c)
+{
+	struct key_read *read = key ? pending_new(d, sizeof(*read) + spec.len, &c->link) : NULL;
+
+	if (!read)
+		return count_refused(d, c->status);
+	read->status = c->status;
+	memcpy(read->why, c->why, sizeof(read->why));
+	if (spec.len > 0)
+		memcpy(read->copy, spec.ptr, spec.len);
+	read->spec = (struct str){read->copy, spec.len};
+	read->get = (struct store_get){.op.done = on_key, .want_spec = true};
+	memcpy(read->get.key, key, sizeof(read->get.key));
+	store_submit(d->store, &read->get.op, STORE_GET);
+	return 0;
 }
 
 /* ---- create ------------------------------------------------------------------------------ */
@@ -137,19 +203,22 @@ static struct store_row row_of(struct dispatch *d, const struct dispatch_request
 	return row;
 }
 
-static int check(struct dispatch *d, const struct dispatch_request *r, struct dispatch_created *c)
+static int check(const struct dispatch_request *r, struct dispatch_created *c)
 {
 	if (r->plugin.len == 0 || r->type.len == 0)
 		return refuse(c, ERR_INVALID, "the request names no plugin or no task type");
 	if (r->priority < 0 || r->priority >= QUEUE_PRIORITIES)
 		return refuse(c, ERR_INVALID, "priority %d is not one of 0 to 9", r->priority);
+	return 0;
+}
+
+static int check_room(struct dispatch *d, struct dispatch_created *c)
+{
 	if (!drain_takes(d))
 		return refuse(c, ERR_STATE, "the worker is stopping");
-	if (d->n_live >= d->config.queue_most) {
-		d->stats.refused++;
+	if (d->n_live >= d->config.queue_most)
 		return refuse(c, ERR_LIMIT, "the queue is full: %zu executions are not finished",
 			      d->n_live);
-	}
 	return 0;
 }
 
@@ -178,9 +247,11 @@ static int create(struct dispatch *d,
 	c->existed = false;
 	if (x && x->row.spec.len == x->row.spec_size)
 		return repeat(x, r, c);
-	status = check(d, r, c);
+	status = check(r, c);
 	if (status < 0)
 		return status;
+	if (check_room(d, c) < 0)
+		return refuse_unknown(d, r->has_key ? r->key : NULL, r->spec, c);
 	row = row_of(d, r);
 	row.retry_of = retry_of;
 	x = execution_new(d, &row);
@@ -206,6 +277,22 @@ int dispatch_create(struct dispatch *d,
 
 	dispatch_enter(d);
 	result = create(d, r, 0, c);
+	dispatch_leave(d);
+	return result;
+}
+
+int dispatch_create_known(struct dispatch *d,
+			  const struct dispatch_request *r,
+			  struct dispatch_created *c)
+{
+	struct execution *x = r->has_key ? exec_find_key(d, r->key) : NULL;
+	int result;
+
+	dispatch_enter(d);
+	c->existed = false;
+	result = x && x->row.spec.len == x->row.spec_size
+			 ? repeat(x, r, c)
+			 : refuse_unknown(d, r->has_key ? r->key : NULL, r->spec, c);
 	dispatch_leave(d);
 	return result;
 }
@@ -238,16 +325,9 @@ static int create_again(struct dispatch *d, const struct store_row *row, struct 
 	};
 	char node[32];
 
-	switch (row->state) {
-	case EXEC_DEAD:
-	case EXEC_FAILED:
-	case EXEC_RETRYABLE_FAILED:
-	case EXEC_ABORTED:
-		break;
-	default:
-		return refuse(c, ERR_STATE, "the execution is %s; only what failed can be repeated",
+	if (row->state != EXEC_DEAD)
+		return refuse(c, ERR_STATE, "the execution is %s; only a dead one can be repeated",
 			      machine_states[row->state].name);
-	}
 	if (row->flags & ROW_OWNED)
 		return refuse(c, ERR_STATE, "the execution is Flyte's: Flyte repeats it");
 	/* Under a key, so that there is one repetition however often it is asked for. */
@@ -335,14 +415,25 @@ static void accepted(struct dispatch *d, struct execution *x)
 	exec_move(x, EXEC_QUEUED, "%s", "");
 }
 
+static void refused(struct dispatch *d, struct execution *x, const struct store_op *op)
+{
+	struct dispatch_created *c;
+
+	while ((c = list_first(&x->creators, struct dispatch_created, link))) {
+		list_remove(&c->link);
+		refuse(c, op->status, "%s", op->message);
+		if (refuse_unknown(d, x->row.has_key ? x->row.key : NULL, x->row.spec, c) != 0)
+			c->done(c);
+	}
+	drop(d, x);
+}
+
 static void wrote(struct dispatch *d, struct execution *x, const struct store_op *op)
 {
 	struct store_row *found = TAKE(x->write.accept.found);
 
 	if (op->status < 0) {
-		d->stats.refused++;
-		creators_answer(x, op->status, op->message);
-		drop(d, x);
+		refused(d, x, op);
 	} else if (x->write.accept.outcome == STORE_EXISTS) {
 		answer_with(x, found);
 		drop(d, x);

@@ -70,7 +70,7 @@ struct execution {
 	bool writing, end_written, loading;
 	struct ending ending;
 	bool files;                        /* outputs and deck go to files first */
-	bool found_files;                  /* they were written before the host was lost */
+	bool found_files, found_deck;      /* they were written before the host was lost */
 	uint8_t digest[STORE_DIGEST_SIZE]; /* of outputs in a file */
 	struct upload *upload;
 	enum upload_step step; /* of COMMITTING */
@@ -149,6 +149,7 @@ struct dispatch {
 	struct believed { /* of retention.c: the wall clock, as far as it is trusted */
 		int64_t wall_ns, at_ns;
 		int64_t ahead_since_ns; /* 0: not ahead */
+		int64_t ahead_by_ns;
 	} believed;
 	struct store_sweep sweep;
 	bool sweeping;

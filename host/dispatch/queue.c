@@ -166,24 +166,21 @@ static void leave_gates(struct queue *q, struct lane *l)
 	}
 }
 
-static uint64_t lane_hash(struct str plugin, struct str type, struct str tenant, bool pending)
+static uint64_t lane_hash(struct str plugin, struct str type, bool pending)
 {
 	uint64_t h = hash_bytes(plugin.ptr, plugin.len, pending);
 
-	h = hash_bytes(type.ptr, type.len, h);
-	return hash_bytes(tenant.ptr, tenant.len, h);
+	return hash_bytes(type.ptr, type.len, h);
 }
 
-static struct lane *
-find_lane(struct queue *q, struct str plugin, struct str type, struct str tenant, bool pending)
+static struct lane *find_lane(struct queue *q, struct str plugin, struct str type, bool pending)
 {
-	struct hash_node *n = hash_find(&q->lanes, lane_hash(plugin, type, tenant, pending));
+	struct hash_node *n = hash_find(&q->lanes, lane_hash(plugin, type, pending));
 
 	for (; n; n = hash_again(n)) {
 		struct lane *l = CONTAINER_OF(n, struct lane, node);
 
-		if (str_eq(l->plugin, plugin) && str_eq(l->type, type) &&
-		    str_eq(l->tenant, tenant) && l->pending == pending)
+		if (str_eq(l->plugin, plugin) && str_eq(l->type, type) && l->pending == pending)
 			return l;
 	}
 	return NULL;
@@ -213,10 +210,9 @@ static struct str keep(char **at, struct str s)
 	return (struct str){to, s.len};
 }
 
-static struct lane *
-new_lane(struct queue *q, struct str plugin, struct str type, struct str tenant, bool pending)
+static struct lane *new_lane(struct queue *q, struct str plugin, struct str type, bool pending)
 {
-	struct lane *l = calloc(1, sizeof(*l) + plugin.len + type.len + tenant.len);
+	struct lane *l = calloc(1, sizeof(*l) + plugin.len + type.len);
 	char *text;
 
 	if (!l)
@@ -224,13 +220,11 @@ new_lane(struct queue *q, struct str plugin, struct str type, struct str tenant,
 	text = (char *)(l + 1);
 	l->plugin = keep(&text, plugin);
 	l->type = keep(&text, type);
-	l->tenant = keep(&text, tenant);
 	l->pending = pending;
 	for (int p = 0; p < QUEUE_PRIORITIES; p++)
 		list_init(&l->waiting[p]);
 	if (!add_gate(q, l, LIMIT_TYPE, type) || !add_gate(q, l, LIMIT_PLUGIN, plugin) ||
-	    !add_gate(q, l, LIMIT_TENANT, tenant) ||
-	    hash_add(&q->lanes, &l->node, lane_hash(plugin, type, tenant, pending)) < 0) {
+	    hash_add(&q->lanes, &l->node, lane_hash(plugin, type, pending)) < 0) {
 		leave_gates(q, l);
 		free(l);
 		return NULL;
@@ -252,17 +246,13 @@ static void free_lane(struct queue *q, struct lane *l)
 
 /* ---- items ------------------------------------------------------------------------------- */
 
-int queue_join(struct queue *q,
-	       struct queue_item *item,
-	       struct str plugin,
-	       struct str type,
-	       struct str tenant,
-	       bool pending)
+int queue_join(
+	struct queue *q, struct queue_item *item, struct str plugin, struct str type, bool pending)
 {
-	struct lane *l = find_lane(q, plugin, type, tenant, pending);
+	struct lane *l = find_lane(q, plugin, type, pending);
 
 	if (!l)
-		l = new_lane(q, plugin, type, tenant, pending);
+		l = new_lane(q, plugin, type, pending);
 	if (!l)
 		return ERR_NOMEM;
 	l->members++;

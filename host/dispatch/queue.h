@@ -1,8 +1,8 @@
-/* What waits for a slot. Executions of one plugin, type and tenant stand in one lane: one queue per
+/* What waits for a slot. Executions of one plugin and type stand in one lane: one queue per
  * priority, first in first out. A lane belongs to gates: limits on how many may run at once, on the
- * host, of a plugin, of a type, for a tenant. The queue gives out whose turn it is: among the lanes
- * that pass all their gates the one whose first execution has waited longest, a step of priority
- * counting as `aging_ns` of waiting.
+ * host, of a plugin, of a type. The queue gives out whose turn it is: among the lanes that pass all
+ * their gates the one whose first execution has waited longest, a step of priority counting as
+ * `aging_ns` of waiting.
  *
  * A lane that a gate stops waits at that gate and costs nothing until the gate has room. Pure: time
  * is passed in. */
@@ -15,7 +15,7 @@
 #include "loop/heap.h"
 
 #define QUEUE_PRIORITIES 10
-#define LANE_GATES       4
+#define LANE_GATES       3
 
 struct gate {
 	struct hash_node node;
@@ -41,7 +41,7 @@ enum lane_place { LANE_EMPTY, LANE_OPEN, LANE_STOPPED, LANE_HELD };
 struct lane {
 	struct hash_node node;
 	struct list all;
-	struct str plugin, type, tenant; /* in the lane's memory */
+	struct str plugin, type; /* in the lane's memory */
 	bool pending;
 	struct gate *gates[LANE_GATES];
 	size_t n_gates, members; /* items that have joined */
@@ -68,12 +68,8 @@ int queue_init(struct queue *q, const struct dispatch_config *config);
 void queue_done(struct queue *q);
 
 /* Binds an item to its lane; ERR_NOMEM. It waits only after queue_add. */
-int queue_join(struct queue *q,
-	       struct queue_item *item,
-	       struct str plugin,
-	       struct str type,
-	       struct str tenant,
-	       bool pending);
+int queue_join(
+	struct queue *q, struct queue_item *item, struct str plugin, struct str type, bool pending);
 void queue_leave(struct queue *q, struct queue_item *item); /* neither waiting nor holding slots */
 
 void queue_add(struct queue *q, struct queue_item *item, int64_t since_ns);

@@ -10,7 +10,6 @@ static const char *const kind_names[LIMIT_KINDS] = {
 	[LIMIT_PENDING] = "pending runs of this worker",
 	[LIMIT_PLUGIN] = "plugin",
 	[LIMIT_TYPE] = "type",
-	[LIMIT_TENANT] = "tenant",
 };
 
 /* Walks the ten queues as they will be served. */

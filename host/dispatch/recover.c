@@ -4,8 +4,9 @@
  *   QUEUED               QUEUED
  *   STARTING             a host was lost in the middle of a run: QUEUED again, at most losses_most
  *                        times, then RETRYABLE_FAILED (Flyte's own) or DEAD, code HostLost
- *   COMMITTING           the outputs were on their way: if the file at the prefix has the digest in
- *                        the row it is ours and whole: SUCCEEDED; else as STARTING
+ *   COMMITTING           the outputs were on their way: if a file at the prefix has the digest in
+ *                        the row it is ours and whole: SUCCEEDED, with the deck that was written
+ *                        before it; else as STARTING
  *   RETRY_WAIT           RETRY_WAIT until it is due, but never longer than the longest back-off */
 #include "dispatch/private.h"
 
@@ -35,44 +36,87 @@ static void lost(struct execution *x)
 
 /* ---- COMMITTING ------------------------------------------------------------------------------ */
 
+/* What is looked for, in this order: the outputs under one of their names, then the deck. */
+static const char *const looked_for[] = {"outputs.pb", "futures.pb", "deck.html"};
+
+#define LOOK_DECK (ARRAY_LEN(looked_for) - 1)
+#define LONGEST   sizeof("outputs.pb")
+
 struct recheck {
 	struct dispatch_file file;
 	struct dispatch *d;
 	uint64_t id;
 	struct list link;
+	size_t look; /* index in looked_for */
 	char *uri;
+	size_t prefix_len; /* of `uri`, with the slash */
 	uint8_t digest[STORE_DIGEST_SIZE];
 };
+
+static void recheck_free(struct recheck *c)
+{
+	free(c->uri);
+	free(c);
+}
+
+static void on_digest(struct dispatch_file *f, int status, const char *why);
+
+static void look(struct recheck *c)
+{
+	strcpy(c->uri + c->prefix_len, looked_for[c->look]);
+	c->file = (struct dispatch_file){.uri = str_of(c->uri), .done = on_digest};
+	c->d->data.digest(c->d->data.user, &c->file);
+}
+
+/* True when there is more to be looked for. */
+static bool found_or_lost(struct recheck *c, struct execution *x, int status)
+{
+	struct ending e = {.to = EXEC_SUCCEEDED};
+
+	if (c->look < LOOK_DECK) {
+		bool ours =
+			status == 0 && memcmp(c->file.digest, c->digest, sizeof(c->digest)) == 0;
+
+		c->look = ours ? LOOK_DECK : c->look + 1;
+		if (ours || c->look < LOOK_DECK)
+			return true;
+		lost(x);
+		return false;
+	}
+	x->found_deck = status == 0;
+	x->found_files = true;
+	exec_set_ending(x, &e);
+	exec_move(x, EXEC_COMMITTING, "its outputs are there");
+	return false;
+}
 
 static void on_digest(struct dispatch_file *f, int status, const char *why)
 {
 	struct recheck *c = CONTAINER_OF(f, struct recheck, file);
 	struct dispatch *d = c->d;
 	struct execution *x;
-	struct ending e = {.to = EXEC_SUCCEEDED};
+	bool more = false;
 
 	(void)why;
 	if (!d) { /* dispatch is gone */
-		free(c->uri);
-		free(c);
+		recheck_free(c);
 		return;
 	}
 	dispatch_enter(d);
-	list_remove(&c->link);
 	x = exec_find(d, c->id);
 	if (x && x->state == EXEC_NEW && x->cancel_wanted) {
 		x->row.cancel = x->cancel_by;
+		x->row.cancel_reason = str_of(x->cancel_text);
 		exec_move(x, EXEC_CANCELLING, "%s", "");
-	} else if (x && x->state == EXEC_NEW &&
-		   (status < 0 || memcmp(f->digest, c->digest, sizeof(c->digest)) != 0)) {
-		lost(x);
 	} else if (x && x->state == EXEC_NEW) {
-		exec_set_ending(x, &e);
-		x->found_files = true;
-		exec_move(x, EXEC_COMMITTING, "its outputs are there");
+		more = found_or_lost(c, x, status);
 	}
-	free(c->uri);
-	free(c);
+	if (more) {
+		look(c);
+	} else {
+		list_remove(&c->link);
+		recheck_free(c);
+	}
 	dispatch_leave(d);
 }
 
@@ -83,18 +127,18 @@ static void look_for_outputs(struct execution *x, const struct store_row *row)
 	struct str prefix = row->output_prefix;
 
 	if (!row->has_digest || !d->data.digest || !d->data.can(d->data.user, prefix) || !c ||
-	    !(c->uri = malloc(prefix.len + sizeof("/outputs.pb")))) {
+	    !(c->uri = malloc(prefix.len + 1 + LONGEST))) {
 		free(c);
 		lost(x);
 		return;
 	}
-	sprintf(c->uri, STR_FMT "%soutputs.pb", STR_ARG(prefix), str_ends(prefix, "/") ? "" : "/");
+	c->prefix_len = (size_t)sprintf(c->uri, STR_FMT "%s", STR_ARG(prefix),
+					str_ends(prefix, "/") ? "" : "/");
 	memcpy(c->digest, row->digest, sizeof(c->digest));
 	c->d = d;
 	c->id = x->row.id;
-	c->file = (struct dispatch_file){.uri = str_of(c->uri), .done = on_digest};
 	list_append(&d->rechecks, &c->link);
-	d->data.digest(d->data.user, &c->file);
+	look(c);
 }
 
 void rechecks_detach(struct dispatch *d)

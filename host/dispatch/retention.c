@@ -16,8 +16,9 @@ static int64_t believed(struct dispatch *d, int64_t wall, int64_t now)
 	bool jumped = wall > expected + JUMP_NS;
 
 	b->at_ns = now;
-	if (jumped && b->ahead_since_ns == 0) {
+	if (jumped && (b->ahead_since_ns == 0 || wall - expected > b->ahead_by_ns + JUMP_NS)) {
 		b->ahead_since_ns = now;
+		b->ahead_by_ns = wall - expected;
 		dispatch_log(d, LOG_INFO, 0,
 			     "the wall clock is %lld s ahead of what was expected; retention "
 			     "believes it in a day",
@@ -32,15 +33,19 @@ static int64_t believed(struct dispatch *d, int64_t wall, int64_t now)
 	return wall;
 }
 
-/* The newest execution was accepted at a time that was believed; the clock may have been set while
- * no worker ran. */
+/* The clock may have been set while no worker ran. What was believed before is the last sweep's; a
+ * store that has seen none yet was made not long before its newest execution. */
 void retention_start(struct dispatch *d)
 {
-	int64_t wall = wall_of(d);
+	int64_t wall = wall_of(d), before = wall;
+	struct store_stats s;
 
-	d->believed = (struct believed){.wall_ns = wall, .at_ns = now_of(d)};
-	if (d->ids.last != 0)
-		d->believed.wall_ns = MIN(wall, ident_time(d->ids.last));
+	store_stats(d->store, &s);
+	if (s.believed != 0)
+		before = s.believed;
+	else if (d->ids.last != 0)
+		before = ident_time(d->ids.last);
+	d->believed = (struct believed){.wall_ns = MIN(wall, before), .at_ns = now_of(d)};
 }
 
 static int64_t before(int64_t wall, int64_t keep)
@@ -83,6 +88,7 @@ void sweep_tick(struct dispatch *d, int64_t now)
 		.finished_before = before(wall, d->config.keep_ns),
 		.dead_before = before(wall, d->config.keep_dead_ns),
 		.marks_before = before(wall, d->config.keep_ns),
+		.believed = wall,
 		.batch = 200,
 	};
 	store_submit(d->store, &d->sweep.op, STORE_SWEEP);

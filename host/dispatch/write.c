@@ -115,7 +115,7 @@ void exec_write_finish(struct execution *x)
 		.message = e->message,
 		.recoverable = e->recoverable,
 		.system_origin = e->system_origin,
-		.has_deck = x->files && e->deck.len > 0,
+		.has_deck = x->found_deck || (x->files && e->deck.len > 0),
 		.outputs_kind = e->to != EXEC_SUCCEEDED ? ROW_OUTPUTS_NONE
 				: inline_               ? ROW_OUTPUTS_INLINE
 							: ROW_OUTPUTS_FILE,

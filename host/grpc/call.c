@@ -222,11 +222,6 @@ bool grpc_call_was_compressed(const struct grpc_call *call)
 	return call->current && call->current->compressed;
 }
 
-const struct grpc_method *grpc_call_method(const struct grpc_call *call)
-{
-	return call->route->method;
-}
-
 struct str grpc_call_path(const struct grpc_call *call)
 {
 	return str_of(call->route->path);

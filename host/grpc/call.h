@@ -33,7 +33,6 @@ struct str grpc_call_request(const struct grpc_call *call);
 /* Whether the message now being handled came compressed. */
 bool grpc_call_was_compressed(const struct grpc_call *call);
 
-const struct grpc_method *grpc_call_method(const struct grpc_call *call);
 struct str grpc_call_path(const struct grpc_call *call); /* "/package.Service/Method" */
 struct str grpc_call_authority(const struct grpc_call *call);
 const struct grpc_peer *grpc_call_peer(const struct grpc_call *call);

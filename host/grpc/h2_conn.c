@@ -265,11 +265,6 @@ size_t h2_conn_pull(struct h2_conn *c, uint8_t *out, size_t cap)
 	return c->out_len;
 }
 
-bool h2_conn_wants_pull(const struct h2_conn *c)
-{
-	return c->rest_len > 0 || nghttp2_session_want_write(c->session);
-}
-
 void h2_conn_set_blocked(struct h2_conn *c, bool blocked)
 {
 	c->blocked_since_ns = blocked ? c->engine->clock_ns() : 0;

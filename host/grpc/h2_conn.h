@@ -43,7 +43,6 @@ bool h2_conn_dispatch(struct h2_conn *c);
 
 /* Up to `cap` bytes to send, at least H2_PULL_MIN; 0 when there is nothing now. */
 size_t h2_conn_pull(struct h2_conn *c, uint8_t *out, size_t cap);
-bool h2_conn_wants_pull(const struct h2_conn *c);
 
 /* Whether everything is over: close the socket. */
 bool h2_conn_is_done(const struct h2_conn *c);

@@ -9,6 +9,7 @@ struct watcher {
 	struct watcher *next, **link;
 	struct grpc_call *call;
 	struct service_health *service;
+	int told;  /* the last status it was sent; -1 for none */
 	bool full; /* the client has not read the last news; it gets the newest then */
 };
 
@@ -40,11 +41,18 @@ static struct str response(enum health_status status)
 
 /* ---- watching ---------------------------------------------------------------------------- */
 
+/* What it knows already is not told again. */
 static int tell(struct watcher *w)
 {
 	struct str news = response(w->service->status);
+	int r;
 
-	return grpc_call_send(w->call, &news, 1, NULL);
+	if (w->told == (int)w->service->status)
+		return 0;
+	r = grpc_call_send(w->call, &news, 1, NULL);
+	if (r >= 0)
+		w->told = (int)w->service->status;
+	return r;
 }
 
 static void watcher_end(struct watcher *w, enum grpc_status status, struct str why)
@@ -152,6 +160,7 @@ static void watch(struct grpc_call *call, void *user)
 		return;
 	}
 	w->call = call;
+	w->told = -1;
 	w->next = w->service->watchers;
 	w->link = &w->service->watchers;
 	if (w->next)

@@ -4,6 +4,8 @@
 
 #include "desc_table.h"
 
+#include <stdio.h>
+
 /* ---- calls that wait --------------------------------------------------------------------- */
 
 struct agent_call *agent_call_new(struct agent_service *s, struct grpc_call *call)
@@ -206,6 +208,8 @@ static void reply_created(struct agent_call *c)
 
 static enum grpc_status end_create(struct agent_call *c, int status)
 {
+	if (status < 0 && status == c->type_error)
+		return agent_refuse_type(c->call, status, str_of(c->type), c->created.why);
 	if (status < 0)
 		return agent_refuse(c->call, status == ERR_INVALID ? ERR_INVALID : ERR_STATE,
 				    c->created.why);
@@ -240,26 +244,33 @@ static int create(struct agent_call *c, const struct request *r)
 {
 	struct agent_service *s = c->service;
 	struct dispatch_request request;
-	struct agent_type type;
-	enum grpc_status status;
+	struct agent_type type = {.priority = 0};
+	struct error err;
 	int result;
 
 	if (foreign_fields(r))
 		return (int)agent_refuse(
 			c->call, ERR_INVALID,
 			"fields 1000 and 1001 of the request are the worker's own");
-	if (!agent_find_type(s, c->call, r->type, r->type_version, &type, &status))
-		return (int)status;
+	err.message[0] = '\0';
+	c->type_error = s->options.catalog.find(s->options.catalog.user, r->type, r->type_version,
+						&type, &err);
 	request_to_dispatch(r, &type, true, &request);
 	c->created.done = on_created;
 	c->created.link = (struct list){NULL, NULL};
-	c->created.why[0] = '\0';
+	c->created.status = c->type_error;
+	snprintf(c->created.why, sizeof(c->created.why), "%s", err.message);
 	agent_stats_inputs(s->stats, r->type, r->parts.inputs.len);
-	result = dispatch_create(s->options.dispatch, &request, &c->created);
+	/* What was accepted once is answered for also when its plugin is gone or its type denied. */
+	result = c->type_error < 0
+			 ? dispatch_create_known(s->options.dispatch, &request, &c->created)
+			 : dispatch_create(s->options.dispatch, &request, &c->created);
 	if (result == 0) {
 		grpc_call_set_user(c->call, c);
 		return -1;
 	}
+	if (result < 0 && result == c->type_error)
+		return (int)agent_refuse_type(c->call, result, r->type, c->created.why);
 	return (int)end_create(c, result < 0 ? result : 0);
 }
 

@@ -29,6 +29,7 @@ struct agent_call {
 		struct dispatch_delete deletion;
 	};
 	enum grpc_status status; /* it ended with */
+	int type_error;          /* of a create: why nobody takes its type; 0: somebody does */
 	char type[128];          /* of the request, for the metrics; cut when it is longer */
 	/* of a request for logs */
 	uint64_t offset, lines;

@@ -53,6 +53,8 @@ struct worker_source {
 			 struct str plugin,
 			 struct str type,
 			 struct worker_defaults *ret);
+	/* Whether the configuration allows tasks of this type, whoever runs them. NULL: all. */
+	bool (*allowed)(void *user, struct str type);
 	/* A place for large outputs of one execution, never given out before. */
 	int (*output_prefix)(void *user, struct buf *out, struct error *err);
 	/* The plugin's content that the last run of a living execution was given to; false: not

@@ -127,6 +127,12 @@ static bool find(struct submission *s)
 		return find_claim(s);
 	if (task ? !find_task(s) : !find_executor(s))
 		return false;
+	if (source->allowed && !source->allowed(source->user, str_of(s->task_template->type))) {
+		grpc_call_finishf(s->call, GRPC_PERMISSION_DENIED,
+				  "task type '%.200s' is not allowed by the configuration",
+				  s->task_template->type);
+		return false;
+	}
 	source->defaults(source->user, s->offer.plugin, str_of(s->task_template->type), &defaults);
 	s->type = (struct agent_type){
 		.plugin = s->offer.plugin,

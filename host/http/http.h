@@ -41,7 +41,6 @@ int http_server_new(struct loop *l,
 		    struct error *err);
 int http_server_port(const struct http_server *s);
 const char *http_server_address(const struct http_server *s); /* "127.0.0.1:8080" */
-size_t http_server_connections(const struct http_server *s);
 
 /* Ends listener and connections at once. Answers that are outstanding must still be ended by
  * http_answer_end or http_answer_fail, and go nowhere. NULL is fine. */

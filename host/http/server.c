@@ -276,11 +276,6 @@ const char *http_server_address(const struct http_server *s)
 	return s->address;
 }
 
-size_t http_server_connections(const struct http_server *s)
-{
-	return s->n_conns;
-}
-
 void http_server_close(struct http_server *s)
 {
 	if (!s)

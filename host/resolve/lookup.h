@@ -40,8 +40,7 @@ int builtin_check_args(const struct builtin *b, size_t n_args, size_t least, str
 
 /* ---- plugins.c: calls into a plugin, their results checked ----------------------------------- */
 
-/* Finds and loads, saying so. */
-int lookup_plugin(const struct lookup *l, struct str id, struct plugin **ret, struct error *err);
+/* Loads what was found, saying so. */
 int lookup_load(const struct lookup *l,
 		struct registry_entry *entry,
 		struct plugin **ret,

@@ -1,18 +1,6 @@
 /* Calls into plugins. What comes back is checked, for a plugin may return anything. */
 #include "resolve/lookup.h"
 
-int lookup_plugin(const struct lookup *l, struct str id, struct plugin **ret, struct error *err)
-{
-	struct registry_entry *entry;
-	int r = registry_find_plugin(l->env->registry, id, &entry, err);
-
-	if (r < 0) {
-		lookup_say(l, "plugin '" STR_FMT "' is not there", STR_ARG(id));
-		return r;
-	}
-	return lookup_load(l, entry, ret, err);
-}
-
 int lookup_load(const struct lookup *l,
 		struct registry_entry *entry,
 		struct plugin **ret,

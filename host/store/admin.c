@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "store/own_outputs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -207,6 +208,63 @@ static int write_copy(sqlite3 *from, const char *path, struct error *err)
 	return r;
 }
 
+static bool same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* SQLite keeps its log beside the file that a link leads to. */
+static bool is_database(const char *db, const char *to)
+{
+	static const char *const suffixes[] = {"", "-wal", "-shm"};
+	_cleanup_(freep) char *real = realpath(db, NULL);
+	char path[4096];
+
+	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++)
+		if (snprintf(path, sizeof(path), "%s%s", real ? real : db, suffixes[i]) <
+			    (int)sizeof(path) &&
+		    same_file(path, to))
+			return true;
+	return false;
+}
+
+/* Which directory `to` is in, without links; it may not be there itself. The caller frees it. */
+static char *parent_of(const char *to)
+{
+	const char *slash = strrchr(to, '/');
+	_cleanup_(freep) char *parent = NULL;
+
+	if (!slash)
+		return realpath(".", NULL);
+	parent = strndup(to, MAX((size_t)(slash - to), (size_t)1));
+	return parent ? realpath(parent, NULL) : NULL;
+}
+
+/* A rename over the database, or over what its next start expects there, would destroy it. */
+static int check_target(const char *dir, const char *db, const char *to, struct error *err)
+{
+	_cleanup_(freep) char *at = parent_of(to);
+	char *slash;
+
+	if (!at)
+		return err_set_errno(err, err_from_errno(errno), errno, "cannot write %s", to);
+	if (is_database(db, to))
+		return err_set(err, ERR_INVALID,
+			       "%s is the database itself; choose a file outside the state "
+			       "directory %s",
+			       to, dir);
+	while (!same_file(at, dir)) {
+		slash = strrchr(at, '/');
+		if (!slash || !at[1])
+			return 0;
+		slash[slash == at] = '\0';
+	}
+	return err_set(err, ERR_INVALID,
+		       "%s is inside the state directory %s; choose a file outside of it", to, dir);
+}
+
 int store_sqlite_backup(const char *dir, const char *to, struct error *err)
 {
 	_cleanup_(freep) char *path = path_join(dir, "state.db");
@@ -218,7 +276,9 @@ int store_sqlite_backup(const char *dir, const char *to, struct error *err)
 		return err_nomem(err, "a path");
 	if (snprintf(temp, sizeof(temp), "%s.%d.tmp", to, (int)getpid()) >= (int)sizeof(temp))
 		return err_set(err, ERR_LIMIT, "the name of the backup is too long: %s", to);
-	r = open_to_read(path, &db, err);
+	r = check_target(dir, path, to, err);
+	if (r == 0)
+		r = open_to_read(path, &db, err);
 	if (r < 0)
 		return r;
 	r = write_copy(db, temp, err);
@@ -286,6 +346,8 @@ int store_sqlite_gc(const char *dir,
 	r = gc_open(&w, path, err);
 	if (r == 0)
 		r = sweep_all(&w, &p, path, err);
+	if (r == 0)
+		r = own_files_without_rows(w.db, dir, MIN(finished_before, dead_before), err);
 	if (r == 0)
 		r = store_sqlite_empty_trash(dir, err);
 	write_ops_done(&w);

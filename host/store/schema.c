@@ -57,14 +57,14 @@ static const char cancelled_keys[] = "CREATE TABLE cancelled_key ("
 				     ") STRICT, WITHOUT ROWID;";
 
 /* 3: what is live is found by open_rows.h instead of an index of all of it, which cost every accept
- * and every end a write of its own. */
+ * and every end a write of its own. `believed`: see store_sweep. */
 static const char lingering[] =
 	"DROP INDEX execution_open;"
 	"ALTER TABLE execution ADD COLUMN lingering INTEGER NOT NULL DEFAULT 0;"
 	"UPDATE execution SET lingering=1 WHERE state<16 OR state=20;"
 	"CREATE INDEX execution_lingering ON execution(id) WHERE lingering=1;"
-	"CREATE TABLE recovery (mark INTEGER NOT NULL) STRICT;"
-	"INSERT INTO recovery SELECT coalesce(max(id),0) FROM execution;";
+	"CREATE TABLE recovery (mark INTEGER NOT NULL, believed INTEGER NOT NULL) STRICT;"
+	"INSERT INTO recovery SELECT coalesce(max(id),0),0 FROM execution;";
 
 const char *const schema_migrations[] = {executions, cancelled_keys, lingering};
 const size_t schema_version = ARRAY_LEN(schema_migrations);

@@ -167,22 +167,25 @@ static int take_lock(const char *path, int *ret_fd, struct error *err)
 
 int state_dir_open(struct state_dir *d, const char *path, struct error *err)
 {
-	_cleanup_(freep) char *copy = strdup(path);
+	_cleanup_(freep) char *real = NULL;
 	int fd = -1, r;
 
-	if (!copy)
-		return err_nomem(err, "the state directory's path");
 	r = dir_make(path, 0700, err);
 	if (r < 0)
 		return err_wrap(err, "state directory");
-	r = check_file_system(path, err);
+	/* Paths below it are kept in rows, and compared by processes that were given it otherwise. */
+	real = realpath(path, NULL);
+	if (!real)
+		return err_set_errno(err, err_from_errno(errno), errno,
+				     "cannot examine state directory %s", path);
+	r = check_file_system(real, err);
 	if (r < 0)
 		return r;
-	r = take_lock(path, &fd, err);
+	r = take_lock(real, &fd, err);
 	if (r < 0)
 		return r;
 	d->lock_fd = fd;
-	d->path = TAKE(copy);
+	d->path = TAKE(real);
 	return 0;
 }
 

@@ -8,7 +8,7 @@
 #include "base/error.h"
 
 struct state_dir {
-	char *path;
+	char *path; /* absolute and without links, however it was written */
 	int lock_fd;
 };
 

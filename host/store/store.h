@@ -112,6 +112,7 @@ struct store_cancel {
 struct store_sweep {
 	struct store_op op;
 	int64_t finished_before, dead_before, marks_before;
+	int64_t believed; /* the time it goes by; kept for the next start, see store_stats */
 	uint32_t batch;
 	uint64_t after_id; /* 0 at first; moves on by itself */
 	uint64_t removed;  /* so far */
@@ -169,6 +170,7 @@ struct store_stats {
 	uint64_t commit_us[24]; /* commits that took less than 2^i microseconds */
 	uint64_t checkpoints, wal_pages;
 	uint64_t free_bytes; /* of the file system, as last seen */
+	int64_t believed;    /* of the last sweep before this start; 0: there was none */
 };
 
 struct store_ops {

@@ -245,6 +245,9 @@ int store_sqlite_open(const struct store_sqlite_options *options,
 		return err_nomem(err, "the store");
 	r = open_writer(s, err);
 	if (r == 0)
+		r = db_int(s->writer.db, "SELECT coalesce(max(believed),0) FROM recovery",
+			   &s->stats.believed, err);
+	if (r == 0)
 		r = open_reader(s, err);
 	if (r == 0)
 		r = writer_start(s, err);

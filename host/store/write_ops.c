@@ -51,6 +51,7 @@ static const char *const texts[SQL_STATEMENTS] = {
 	[SQL_SWEEP_SPEC] = "DELETE FROM spec WHERE id=?1",
 	[SQL_SWEEP_OUTPUTS] = "DELETE FROM outputs WHERE id=?1",
 	[SQL_SWEEP_MARKS] = "DELETE FROM cancelled_key WHERE at<?1",
+	[SQL_SWEEP_TIME] = "UPDATE recovery SET believed=?1",
 };
 
 int write_ops_prepare(struct writer *w, struct error *err)
@@ -374,8 +375,7 @@ static int remove_row(struct writer *w, int64_t id)
 	return rc;
 }
 
-/* Only rows accepted before the limits can have ended before them; what is younger is not read. A
- * repetition has the outputs' place of what it repeats, and that goes with the last of them. */
+/* Reads all rows, as their numbers need not be in the order of the clock's times. A repetition has the outputs' place of what it repeats, and that goes with the last of them. */
 static int sweep_rows(struct writer *w, struct store_sweep *p)
 {
 	int64_t ids[256];
@@ -417,6 +417,10 @@ static int sweep(struct writer *w, struct store_sweep *p)
 		sqlite3_bind_int64(w->sql[SQL_SWEEP_MARKS], 1, p->marks_before);
 		rc = stmt_run(w->sql[SQL_SWEEP_MARKS]);
 		w->marks -= rc == SQLITE_OK ? sqlite3_changes(w->db) : 0;
+	}
+	if (rc == SQLITE_OK && !p->more && p->believed != 0) {
+		sqlite3_bind_int64(w->sql[SQL_SWEEP_TIME], 1, p->believed);
+		rc = stmt_run(w->sql[SQL_SWEEP_TIME]);
 	}
 	if (rc == SQLITE_OK)
 		return 0;

@@ -10,7 +10,8 @@
 /* What does not fit never will. */
 static enum error_kind lasting(const struct exec *e)
 {
-	return e->params->shim_retries ? ERROR_RECOVERABLE : ERROR_NON_RECOVERABLE;
+	return (e->params->entrypoint && e->params->shim) ? ERROR_RECOVERABLE
+							  : ERROR_NON_RECOVERABLE;
 }
 
 static int not_converted(const struct exec *e,
@@ -178,7 +179,7 @@ static int convert(struct exec *e,
 	}
 	if (literal_convert(entry->value, v->type, LITERAL_READ, &e->home.arena, ret_literal,
 			    &err) == 0 &&
-	    input_files_check(*ret_literal, &err) == 0)
+	    (!e->params->entrypoint || input_files_check(*ret_literal, &err) == 0))
 		return 0;
 	/* A path inside the value comes first in the message and goes on from the name. */
 	if (err.code == ERR_MISMATCH) {

@@ -9,8 +9,8 @@
 static int
 fail(const struct exec *e, struct task_result *ret, const char *class, const struct error *err)
 {
-	bool lasting =
-		!e->params->shim_retries && (err->code == ERR_MISMATCH || err->code == ERR_INVALID);
+	bool lasting = !(e->params->entrypoint && e->params->shim) &&
+		       (err->code == ERR_MISMATCH || err->code == ERR_INVALID);
 
 	task_result_fail(ret, "SYSTEM", lasting ? ERROR_NON_RECOVERABLE : ERROR_RECOVERABLE,
 			 ORIGIN_SYSTEM, "%s: %s", class, err->message);

@@ -17,9 +17,9 @@ struct task_params {
 	struct plugin *plugin;
 	const th_executor *executor;
 	bool shim; /* the template came from outside: flytekit's ExecutableTemplateShimTask */
-	/* As pyflyte-execute, which calls whatever goes wrong in a shim task recoverable; else
-	 * inputs and outputs of the wrong type are not. */
-	bool shim_retries;
+	/* As pyflyte-execute: whatever goes wrong in a shim task is recoverable, inputs and outputs
+	 * of the wrong type included, and local files among the inputs are looked for first. */
+	bool entrypoint;
 	const struct str *optional_inputs; /* inputs that may be missing */
 	size_t n_optional_inputs;
 	const struct task_map *map; /* NULL: plain */

@@ -67,7 +67,7 @@ class Echo(taskhost.Samples, unittest.TestCase):
             "u": ({"unionType": {"variants": [
                 {"simple": "INTEGER", "structure": {"tag": "int"}},
                 {"simple": "STRING", "structure": {"tag": "str"}}]}}, union),
-            "f": ({"blob": {}}, taskhost.file_literal("/data/file")),
+            "f": ({"blob": {}}, taskhost.file_literal(os.path.abspath(__file__))),
         }
         types = {k: t for k, (t, _) in kinds.items()}
         with taskhost.Place() as place:

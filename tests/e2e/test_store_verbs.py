@@ -73,6 +73,22 @@ class Store(unittest.TestCase):
             r = restored.client.get(meta)
             self.assertEqual((r.phase, worker.values(r.outputs)), (phase("SUCCEEDED"), {"x": 5}))
 
+    def test_backup_over_the_database_is_refused(self):
+        with worker.Worker(self.place, grace=False) as w:
+            meta = w.client.create("echo", {"x": 5})
+            w.client.wait(meta)
+            for name in ("state.db", "state.db-wal", "state.db-shm", "copy.db"):
+                done = self.store("backup", os.path.join(w.state, name), "--state", w.state, code=1)
+                self.assertIn("choose a file outside", done.stderr)
+            done = self.store("backup", "state.db", "--state", ".", code=1, cwd=w.state)
+            self.assertIn("choose a file outside", done.stderr)
+            self.assertFalse([n for n in os.listdir(w.state) if n.endswith(".tmp")])
+            w.client.wait(w.client.create("echo", {"x": 6}))
+            w.kill()
+            self.assertIn("all is well", self.store("check", "--state", w.state).stdout)
+            w.start()
+            self.assertEqual(worker.values(w.client.get(meta).outputs), {"x": 5})
+
     def test_gc_removes_what_is_old(self):
         state = self.run_tasks(4)
         shown = json.loads(self.store("gc", "--state", state, "-o", "json").stdout)
@@ -97,6 +113,26 @@ class Store(unittest.TestCase):
                    env=taskhost.clean_env(TASKHOST_RETENTION_FINISHED="1s"))
         self.assertEqual(os.listdir(outputs), [])
         self.assertFalse(os.path.exists(os.path.join(w.state, "trash")))
+
+    def test_gc_removes_files_of_a_directory_written_otherwise(self):
+        """A row that spells the place of its outputs relatively: both go, and not before."""
+        with worker.Worker(self.place, "--outputs", "file") as w:
+            done = w.cli("task", "submit", "arith.add", "-i", "a=1", "-i", "b=2", "--wait")
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        db = sqlite3.connect(os.path.join(w.state, "state.db"))
+        db.execute("UPDATE execution SET output_prefix = 'state/' || substr(output_prefix, -21)")
+        self.assertRegex(db.execute("SELECT output_prefix FROM execution").fetchone()[0],
+                         r"^state/outputs/\w{13}$")
+        db.commit()
+        db.close()
+        outputs = os.path.join(w.state, "outputs")
+        self.store("gc", "--state", w.state)
+        self.assertEqual(len(os.listdir(outputs)), 1)
+        time.sleep(2.2)
+        self.store("gc", "--state", w.state,
+                   env=taskhost.clean_env(TASKHOST_RETENTION_FINISHED="1s",
+                                          TASKHOST_RETENTION_DEAD="1s"))
+        self.assertEqual(os.listdir(outputs), [])
 
     def test_gc_beside_a_running_worker_is_refused(self):
         with worker.Worker(self.place) as w:

@@ -60,6 +60,15 @@ class Submitting(Case):
         blob = self.worker.last("SubmitTask").inputs.literals["file"].scalar.blob
         self.assertEqual(blob.uri, os.path.join(os.path.realpath(self.dir.name), "t.csv"))
 
+    def test_relative_output_prefix_becomes_absolute(self):
+        here = os.path.realpath(self.dir.name)
+        for given, sent in (("out", here + "/out"), ("./out", here + "/out"),
+                            ("../out", here + "/../out"), ("/out", "/out"),
+                            ("s3://b/k", "s3://b/k"), ("file:///out", "file:///out"), ("", "")):
+            self.good("task", "submit", "arith.add", "-i", "a=1", "-i", "b=1",
+                      "--output-prefix", given, cwd=here)
+            self.assertEqual(self.worker.last("SubmitTask").output_prefix, sent)
+
     def test_same_key_same_execution(self):
         first = self.good("task", "submit", "arith.add", "-i", "a=1", "-i", "b=1", "--key", "k")
         done = self.call("task", "submit", "arith.add", "-i", "a=1", "-i", "b=1", "--key", "k")
@@ -399,7 +408,22 @@ class Logs(Case):
         self.worker.logs[A] += b"three\n"
         self.assertEqual(self.bytes_of("task", "logs", A, "--from", "8")[0], b"three\n")
         self.bad(2, "exclude each other", "task", "logs", A, "--from", "8", "-n", "1")
-        self.bad(2, "'--lines' is not negative", "task", "logs", A, "--lines=-1")
+        self.bad(2, "exclude each other", "task", "logs", A, "--from", "8", "--lines", "2")
+
+    def test_logs_of_no_lines(self):
+        for given in ("0", "-1"):
+            self.bad(2, "'--lines' is at least 1", "task", "logs", A, "--lines=" + given)
+        self.assertEqual(self.worker.count("GetLogs"), 0)
+
+    def test_logs_of_nothing_known(self):
+        """Also with letters that no id has."""
+        self.bad(3, "no execution's id begins with 'zzzz'", "task", "logs", "zzzz")
+        for method in ("ListExecutions", "GetLogs"):
+            self.worker.answers[method] = lambda _, context: context.abort(
+                grpc.StatusCode.INVALID_ARGUMENT, "that is no id")
+        self.bad(3, "no execution's id begins with 'nope'", "task", "logs", "nope")
+        self.bad(3, "there is no execution iiiiiiiiiiiii", "task", "logs", "i" * 13)
+        self.bad(2, "is no id of an execution", "task", "logs", "a-b")
 
     def test_logs_followed(self):
         release = threading.Event()

@@ -321,6 +321,29 @@ class Stages(draining.Case):
             self.assertIn(w.process.wait(timeout=30), (0,) if n else (0, -signal.SIGTERM))
             self.assertEqual(processes.wait_none(w.mark), {})
 
+    def test_systemd_is_asked_for_the_grace_that_was_promised(self):
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(s.close)
+        path = self.build.path("notify")
+        s.bind(path)
+        s.settimeout(20)
+        w = self.start(lameduck="300ms", grace="1s", cancel="1s", NOTIFY_SOCKET=path)
+        w.create_run("long", 3000)
+        w.wait_started("long")
+        drain = threading.Thread(target=w.cli, args=("worker", "drain", "--grace", "10m"))
+        drain.start()
+        asked = []
+        while len(asked) < 2:
+            for line in s.recv(4096).decode().split("\n"):
+                if line.startswith("EXTEND_TIMEOUT_USEC="):
+                    asked.append(int(line.partition("=")[2]) / 1e6)
+        # When it begins, and again when the runs are given their time.
+        self.assertGreater(min(asked), 600, asked)
+        self.assertLess(max(asked), 640, asked)
+        self.assertEqual(w.ended(), 0, w.log())
+        drain.join(30)
+        self.assertEqual(w.runs("end"), ["long"])
+
     def test_stop_after(self):
         at = time.monotonic()
         w = self.start("--stop-after", "1s")

@@ -76,6 +76,9 @@ static struct run_result result_of(enum script s, const struct dispatch_run *run
 	case NO_MEMORY:
 		r.outcome = RUN_NO_MEMORY;
 		break;
+	case BIG_FUTURES:
+		r.file_name = "futures.pb";
+		/* fall through */
 	case BIG:
 		memset(big, 'a' + (int)((run->id + run->run) % 26), sizeof(big));
 		r.outputs = (struct str){big, sizeof(big) - run->run % 100};

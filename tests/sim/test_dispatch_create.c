@@ -95,6 +95,50 @@ TEST(full_queue_and_full_disk_refuse)
 	CHECK_INT(dispatch_stats(trial.w.d).slots_used, 0);
 }
 
+/* Full, stopping, or on a full disk: whoever was accepted before is told so again. */
+TEST(known_keys_are_answered_where_new_ones_are_refused)
+{
+	struct dispatch_created first, c, gone = {.done = trial_on_created};
+	struct dispatch_request r = trial_request(), other = trial_request();
+
+	trial_begin();
+	r.has_key = other.has_key = true;
+	other.key[0] = 1;
+	CHECK_INT(trial_create(&r, &first), 0);
+	trial_pass(S);
+	trial.w.config.queue_most = 1;
+	world_kill(&trial.w);
+	world_start(&trial.w);
+	trial.script = HANG;
+	CHECK_INT(trial_create(&other, &c), 0);
+	other.key[0] = 2;
+	CHECK_INT(trial_create(&other, &c), ERR_LIMIT);
+	CHECK(strstr(c.why, "the queue is full: 1"));
+	CHECK_INT(trial_create(&r, &c), 0);
+	CHECK(c.existed);
+	CHECK_STR(c.meta, first.meta);
+	r.spec = STR("other request");
+	CHECK_INT(trial_create(&r, &c), ERR_INVALID);
+	r.spec = STR("request");
+	CHECK_INT(dispatch_create(trial.w.d, &r, &gone), 0);
+	dispatch_create_forget(&gone);
+	dispatch_drain(trial.w.d);
+	dispatch_drain_hurry(trial.w.d);
+	CHECK_INT(trial_create(&r, &c), 0);
+	CHECK_STR(c.meta, first.meta);
+	CHECK_INT(trial_create(&other, &c), ERR_STATE);
+	CHECK_INT(dispatch_stats(trial.w.d).refused, 1);
+	trial.w.config.queue_most = 100;
+	world_kill(&trial.w);
+	world_start(&trial.w);
+	trial.w.accept_fails = 1000;
+	CHECK_INT(trial_create(&r, &c), 0);
+	CHECK_STR(c.meta, first.meta);
+	CHECK_INT(trial_create(&other, &c), ERR_LIMIT);
+	CHECK_STR(c.why, "disk full");
+	CHECK_INT(dispatch_stats(trial.w.d).live, 1);
+}
+
 TEST(nonsense_is_refused)
 {
 	struct dispatch_request r = trial_request();
@@ -153,8 +197,26 @@ TEST(the_dead_can_be_repeated)
 	CHECK_INT(dispatch_retry(trial.w.d, succeeded, &again), 0);
 	trial_pass(S);
 	CHECK_INT(again.status, ERR_STATE);
-	CHECK_STR(again.why, "the execution is succeeded; only what failed can be repeated");
+	CHECK_STR(again.why, "the execution is succeeded; only a dead one can be repeated");
 	CHECK_INT(dispatch_retry(trial.w.d, 12345, &again), 0);
 	trial_pass(S);
 	CHECK_INT(again.status, ERR_NOT_FOUND);
+}
+
+TEST(what_failed_for_good_is_not_repeated)
+{
+	struct dispatch_created c, again = {.done = trial_on_created};
+	struct dispatch_request r = trial_request();
+
+	trial_begin();
+	r.owned = false;
+	trial.script = FAIL_FINAL;
+	CHECK_INT(trial_create(&r, &c), 0);
+	trial_pass(S);
+	CHECK_INT(trial_get(&c).state, EXEC_FAILED);
+	CHECK_INT(dispatch_retry(trial.w.d, c.id, &again), 0);
+	trial_pass(S);
+	CHECK_INT(again.status, ERR_STATE);
+	CHECK_STR(again.why, "the execution is failed; only a dead one can be repeated");
+	CHECK_INT(trial.w.n_rows, 1);
 }

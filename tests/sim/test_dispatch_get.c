@@ -275,3 +275,62 @@ TEST(error_document_is_written_and_not_insisted_on)
 	trial_pass(20 * S);
 	CHECK_INT(dispatch_stats(trial.w.d).failed, 2);
 }
+
+/* ---- found again after a crash --------------------------------------------------------------- */
+
+/* The worker dies when the last file is there and the row does not say so yet. */
+static void die_with_files(enum script script, struct dispatch_created *c)
+{
+	struct dispatch_request r = trial_request();
+
+	trial_begin();
+	trial.script = script;
+	CHECK_INT(trial_create(&r, c), 0);
+	while (trial.w.n_files < 2 && world_step(&trial.w, 10 * S))
+		;
+	CHECK_INT(trial.w.n_files, 2);
+	world_kill(&trial.w);
+	CHECK_INT(world_row(&trial.w, c->id)->row->state, EXEC_COMMITTING);
+	world_start(&trial.w);
+}
+
+TEST(recovered_outputs_have_their_deck)
+{
+	static const enum script scripts[] = {BIG, BIG_FUTURES};
+	struct dispatch_created c;
+	struct dispatch_answer a;
+
+	for (size_t i = 0; i < ARRAY_LEN(scripts); i++) {
+		die_with_files(scripts[i], &c);
+		trial_pass(S);
+		a = trial_get(&c);
+		CHECK_INT(a.phase, PHASE_SUCCEEDED);
+		CHECK_INT(a.outputs_kind, ROW_OUTPUTS_FILE);
+		CHECK(a.has_deck);
+		CHECK_INT(trial.w.n_runs, 1);
+	}
+}
+
+TEST(recovered_outputs_without_a_deck_have_none)
+{
+	struct dispatch_created c;
+
+	die_with_files(BIG, &c);
+	CHECK_STR(trial.w.files[0].uri, "s3://bucket/out/deck.html");
+	trial.w.files[0].uri[0] = 'x';
+	trial_pass(S);
+	CHECK_INT(trial_get(&c).phase, PHASE_SUCCEEDED);
+	CHECK(!trial_get(&c).has_deck);
+}
+
+TEST(a_cancel_during_recovery_keeps_its_reason)
+{
+	struct dispatch_delete del = {.done = trial_on_deleted};
+	struct dispatch_created c;
+
+	die_with_files(BIG, &c);
+	CHECK_INT(dispatch_cancel(trial.w.d, c.id, STR("wrong inputs"), &del), 0);
+	trial_pass(S);
+	CHECK_INT(trial_get(&c).state, EXEC_ABORTED);
+	CHECK_STR(trial.text, "cancelled by an operator: wrong inputs");
+}

@@ -230,3 +230,35 @@ TEST(idle_drain_is_over_after_the_lame_duck)
 	trial_pass(6 * S);
 	CHECK_INT(dispatch_drain_stage(trial.w.d), DRAIN_DONE);
 }
+
+static int64_t most[DRAIN_DONE + 1]; /* as told when each stage begins */
+
+static void note_most(struct world *w, enum drain_stage stage)
+{
+	most[stage] = dispatch_drain_most_ns(w->d);
+}
+
+TEST(time_to_stop_follows_the_grace)
+{
+	struct dispatch_request r = trial_request();
+	struct dispatch_created c;
+
+	trial_begin();
+	trial.w.on_drain = note_most;
+	trial.script = HANG_FOREVER;
+	CHECK_INT(trial_create(&r, &c), 0);
+	dispatch_drain_grace(trial.w.d, 600 * S);
+	dispatch_drain(trial.w.d);
+	CHECK_INT(most[DRAIN_LAMEDUCK], (5 + 600 + 3 + 10) * S);
+	trial_pass(2 * S);
+	CHECK_INT(dispatch_drain_most_ns(trial.w.d), (3 + 600 + 3 + 10) * S);
+	dispatch_drain_grace(trial.w.d, INT64_MAX);
+	trial_pass(4 * S);
+	CHECK_INT(most[DRAIN_GRACE], INT64_MAX);
+	dispatch_drain_hurry(trial.w.d);
+	CHECK_INT(most[DRAIN_ASK], (3 + 10) * S);
+	trial_pass(20 * S);
+	CHECK_INT(dispatch_drain_stage(trial.w.d), DRAIN_DONE);
+	CHECK_INT(most[DRAIN_DONE], 0);
+	trial.w.on_drain = NULL;
+}

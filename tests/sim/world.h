@@ -43,6 +43,7 @@ enum script {
 	TWICE,        /* finishes twice, with different outputs */
 	FAIL_TWICE,   /* fails, and long after says that it finished */
 	BIG,          /* outputs that go to a file */
+	BIG_FUTURES,  /* the same for a document of futures */
 	HUGE_OUTPUTS, /* more than any answer carries */
 	SCRIPTS,
 };

@@ -132,6 +132,75 @@ TEST(limits_have_generations)
 	bench_end();
 }
 
+/* A template asks for less than the operator allows, never for more. */
+TEST(looser_limits_change_nothing)
+{
+	const struct runner_limits loose = {.memory = UINT64_C(1) << 40,
+					    .cpu_seconds = 100,
+					    .open_files = 4096,
+					    .processes = 50};
+	const struct runner_limits strict = {.memory = 64 << 20, .open_files = 4096};
+	const struct runner_limits cpu = {.memory = UINT64_C(1) << 40, .cpu_milli = 500};
+	struct runner_generation_status now;
+
+	bench_init();
+	memcpy(bench.settings,
+	       (const char *const[4][2]){{"limits.memory", "512Mi"},
+					 {"limits.cpu_time", "20s"},
+					 {"limits.open_files", "256"},
+					 {"limits.processes", "50"}},
+	       sizeof(bench.settings));
+	bench_put(bench.a, "good", "good.so");
+	bench_open();
+	CHECK(generation("good", &loose) == generation("good", NULL));
+	runner_generation_status(generation("good", &loose), &now);
+	CHECK_INT(now.limits.limits.memory, 512 << 20);
+	CHECK_INT(now.limits.limits.cpu_seconds, 20);
+	CHECK_INT(now.limits.limits.open_files, 256);
+	runner_generation_status(generation("good", &strict), &now);
+	CHECK_INT(now.limits.limits.memory, 64 << 20);
+	CHECK_INT(now.limits.limits.open_files, 256);
+	CHECK(generation("good", &cpu) != generation("good", NULL));
+	runner_generation_status(generation("good", &cpu), &now);
+	CHECK_INT(now.limits.limits.memory, 512 << 20);
+	CHECK_INT(bench_view("good").n_generations, 3);
+	bench_end();
+}
+
+static unsigned kept(const char *id)
+{
+	generation(id, NULL);
+	return catalog_plugin(bench.catalog, str_of(id))->current->runners->min;
+}
+
+/* All that runs and all that is kept has its place among the most that there are. */
+TEST(minimums_fit_into_the_most)
+{
+	struct bench_view before;
+
+	bench_init();
+	memcpy(bench.settings,
+	       (const char *const[4][2]){{"slots", "7"},
+					 {"runners.min", "1"},
+					 {"per_plugin.good.min", "2"},
+					 {"per_plugin.kit.min", "3"}},
+	       sizeof(bench.settings));
+	bench_put(bench.a, "good", "good.so");
+	bench_open();
+	CHECK_INT(catalog_processes_most(&bench.config), 256 + 2 + 3 + 2 * 7 + 64);
+	CHECK_INT(kept("good"), 2);
+	before = bench_view("good");
+	bench_put_other(bench.a, "good", "good.so");
+	bench_await_other("good", &before);
+	CHECK_INT(kept("good"), 2);
+	/* When others have nearly all that can be kept, it is only what is left. */
+	catalog_plugin(bench.catalog, STR("good"))->current->runners->min = 260;
+	bench_put(bench.a, "kit", "kit.so");
+	bench_await("kit", CATALOG_ACTIVE, "");
+	CHECK_INT(kept("kit"), 1);
+	bench_end();
+}
+
 static bool is_held(void)
 {
 	struct dispatch_hold hold;

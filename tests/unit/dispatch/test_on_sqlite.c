@@ -316,6 +316,20 @@ TEST(retention_doubts_a_clock_that_jumped)
 	end();
 }
 
+TEST(every_further_jump_is_doubted_anew)
+{
+	struct dispatch_created c;
+
+	keep_one_for_two_days("further", &c);
+	runners.jump_ns = 2 * HOUR;
+	CHECK_INT(phase_after(&c, 0), PHASE_SUCCEEDED);
+	runners.jump_ns = YEAR;
+	CHECK_INT(phase_after(&c, 23), PHASE_SUCCEEDED);
+	CHECK_INT(phase_after(&c, 25), PHASE_SUCCEEDED);
+	CHECK_INT(phase_after(&c, 48), PHASE_RETRYABLE_FAILED);
+	end();
+}
+
 TEST(retention_doubts_a_clock_that_was_set_between_two_workers)
 {
 	struct dispatch_created c;
@@ -326,5 +340,21 @@ TEST(retention_doubts_a_clock_that_was_set_between_two_workers)
 	begin("between");
 	CHECK_INT(phase_after(&c, 0), PHASE_SUCCEEDED);
 	CHECK_INT(phase_after(&c, 25), PHASE_RETRYABLE_FAILED);
+	end();
+}
+
+/* What is accepted under a wrong clock does not vouch for it. */
+TEST(a_start_goes_by_what_the_last_sweep_believed)
+{
+	struct dispatch_created c, under;
+
+	keep_one_for_two_days("vouch", &c);
+	CHECK_INT(phase_after(&c, 0), PHASE_SUCCEEDED);
+	runners.jump_ns = YEAR;
+	CHECK_INT(create(1, STR("request"), &under), 0);
+	finish_all();
+	end();
+	begin("vouch");
+	CHECK_INT(phase_after(&c, 1), PHASE_SUCCEEDED);
 	end();
 }

@@ -31,7 +31,7 @@ static void begin(uint32_t slots, const struct dispatch_limit *limits, size_t n)
 static void add(size_t i, const char *plugin, const char *type, int priority, int64_t since)
 {
 	items[i].priority = priority;
-	CHECK_INT(queue_join(&q, &items[i], str_of(plugin), str_of(type), STR_NULL, false), 0);
+	CHECK_INT(queue_join(&q, &items[i], str_of(plugin), str_of(type), false), 0);
 	queue_add(&q, &items[i], since);
 }
 
@@ -70,7 +70,7 @@ TEST(priority_goes_first_and_age_counts)
 	queue_done(&q);
 }
 
-TEST(limits_of_plugin_type_and_tenant)
+TEST(limits_of_plugin_and_type)
 {
 	static const struct dispatch_limit limits[] = {{LIMIT_TYPE, {"slow", 4}, 1},
 						       {LIMIT_PLUGIN, {"a", 1}, 2}};
@@ -119,7 +119,7 @@ TEST(pending_runs_need_no_host_slot)
 	begin(1, NULL, 0);
 	add(0, "a", "t", 5, 0);
 	CHECK_INT(next(0), 0);
-	CHECK_INT(queue_join(&q, &items[1], STR("a"), STR("t"), STR_NULL, true), 0);
+	CHECK_INT(queue_join(&q, &items[1], STR("a"), STR("t"), true), 0);
 	queue_add(&q, &items[1], 0);
 	CHECK_INT(next(0), 1);
 	CHECK_INT(q.host->used, 1);
@@ -199,9 +199,9 @@ TEST(positions_follow_the_order_of_service)
 TEST(slot_at_once_only_when_nobody_waits)
 {
 	begin(1, NULL, 0);
-	CHECK_INT(queue_join(&q, &items[0], STR("a"), STR("t"), STR_NULL, false), 0);
+	CHECK_INT(queue_join(&q, &items[0], STR("a"), STR("t"), false), 0);
 	CHECK(queue_take_now(&q, &items[0]));
-	CHECK_INT(queue_join(&q, &items[1], STR("a"), STR("t"), STR_NULL, false), 0);
+	CHECK_INT(queue_join(&q, &items[1], STR("a"), STR("t"), false), 0);
 	CHECK(!queue_take_now(&q, &items[1]));
 	add(2, "b", "t", 5, 0);
 	CHECK_INT(next(0), -1);

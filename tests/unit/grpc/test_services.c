@@ -144,6 +144,24 @@ TEST(health_shutdown_ends_watches)
 	finish();
 }
 
+TEST(health_shutdown_tells_changes_only)
+{
+	int32_t id, unknown;
+
+	start();
+	id = ask("/grpc.health.v1.Health/Watch", "");
+	unknown = ask("/grpc.health.v1.Health/Watch", "later");
+	set("", HEALTH_NOT_SERVING);
+	health_shutdown(health);
+	client_turn(&c);
+	CHECK_INT(status_at(id, 1), HEALTH_NOT_SERVING);
+	CHECK_INT(status_at(id, 2), -1);
+	CHECK_INT(status_at(unknown, 0), HEALTH_SERVICE_UNKNOWN);
+	CHECK_INT(status_at(unknown, 1), -1);
+	CHECK_INT(reply_of(&c, id)->grpc_status, GRPC_UNAVAILABLE);
+	finish();
+}
+
 TEST(health_list)
 {
 	struct view_field f, entry;

@@ -256,8 +256,9 @@ void worker_kit_open(struct worker_kit *w, const struct kit_params *p)
 		.logs = w->k.logs,
 		.metrics = w->k.metrics,
 		.catalog = {.find = find, .user = &w->k},
-		.source = {find_offer, defaults, output_prefix, generation, list_plugins, plugin,
-			   set_enabled, unquarantine, reload, reload_forget, status, drain, w},
+		.source = {find_offer, defaults, NULL, output_prefix, generation, list_plugins,
+			   plugin, set_enabled, unquarantine, reload, reload_forget, status, drain,
+			   w},
 		.wall_ns = wall,
 	};
 	CHECK_OK(worker_service_new(w->k.client.engine, &o, &w->service, &w->k.err), w->k.err);

@@ -2,6 +2,7 @@
 #include "store/ident.h"
 #include "store_kit.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -206,4 +207,71 @@ TEST(gc_removes_them_at_once)
 	CHECK_INT(removed, 1);
 	CHECK(!there(path) && !there(trash));
 	free(path);
+}
+
+static void touch_back(const char *path, int64_t seconds)
+{
+	const struct timespec times[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
+
+	CHECK(utimensat(AT_FDCWD, path, times, 0) == 0);
+}
+
+static char *log_place(const char *state, uint64_t id)
+{
+	struct error err = ERROR_INIT;
+	char name[IDENT_TEXT + 1];
+	char *path;
+
+	ident_format(id, name);
+	CHECK(asprintf(&path, "%s/logs/%s", state, name) > 0);
+	CHECK_OK(file_write_atomic(path, "x", 1, 0600, false, &err), err);
+	return path;
+}
+
+/* A row that stays, with another spelling of a place. */
+static void keep_one(struct kit *k, uint64_t id, const char *prefix)
+{
+	struct store_row row = kit_row(id);
+
+	row.output_prefix = str_of(prefix);
+	CHECK_INT(kit_accept(k, &row), STORE_ACCEPTED);
+}
+
+TEST(gc_removes_what_no_row_names)
+{
+	enum { OTHERWISE, DEEPER, YOUNG, LIVE_LOG, GONE, GONE_LOG, PATHS };
+	struct error err = ERROR_INIT;
+	char state[2048], odd[4096], named[4096], *path[PATHS];
+	uint64_t removed;
+	struct kit k;
+
+	kit_open(&k, "leftover");
+	snprintf(state, sizeof(state), "%s", k.dir.path);
+	snprintf(named, sizeof(named), "%s/outputs/mine", state);
+	fill_place(named);
+	for (int i = OTHERWISE; i < LIVE_LOG; i++)
+		fill_place(path[i] = place(state, 50 + (uint64_t)i));
+	fill_place(path[GONE] = place(state, 99));
+	snprintf(odd, sizeof(odd), "../elsewhere/outputs/%s", path_base(path[OTHERWISE]));
+	keep_one(&k, 1, odd);
+	snprintf(odd, sizeof(odd), "file://%s/a/b", path[DEEPER]);
+	keep_one(&k, 2, odd);
+	CHECK_OK(dir_make(kit_path("leftover/logs"), 0700, &err), err);
+	path[LIVE_LOG] = log_place(state, 1);
+	path[GONE_LOG] = log_place(state, 3);
+	kit_close(&k);
+	touch_back(named, 100);
+	for (int i = 0; i < PATHS; i++)
+		touch_back(path[i], i == YOUNG ? 1000 : 100);
+	CHECK_OK(store_sqlite_gc(state, INT64_C(500000000000), INT64_C(600000000000), &removed,
+				 &err),
+		 err);
+	CHECK_INT(removed, 0);
+	for (int i = 0; i < PATHS; i++)
+		CHECK_INT(there(path[i]), i < GONE);
+	CHECK(there(named));
+	snprintf(odd, sizeof(odd), "%s/trash", state);
+	CHECK(!there(odd));
+	for (int i = 0; i < PATHS; i++)
+		free(path[i]);
 }

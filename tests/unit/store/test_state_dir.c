@@ -109,3 +109,22 @@ TEST(network_file_systems_are_refused)
 	CHECK(!state_dir_refuses(0xef53ul, "ext4"));
 	CHECK(!state_dir_refuses(0x01021994ul, "tmpfs"));
 }
+
+TEST(path_is_absolute_and_without_links)
+{
+	_cleanup_(freep) char *top = realpath(test_tmpdir(), NULL);
+	_cleanup_(freep) char *real = NULL;
+	const char *const ways[] = {"plain/state", "./plain/../plain//state/", "way/state"};
+
+	CHECK(top && chdir(top) == 0);
+	real = path_join(top, "plain/state");
+	CHECK(real && symlink("plain", "way") == 0);
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		_cleanup_(state_dir_close) struct state_dir d = STATE_DIR_INIT;
+		struct error err = ERROR_INIT;
+
+		CHECK_OK(state_dir_open(&d, ways[i], &err), err);
+		CHECK_STR(d.path, real);
+	}
+	CHECK(chdir("/") == 0);
+}

@@ -2,6 +2,7 @@
 #include "store_kit.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 static void fill_for_sweep(struct kit *k)
 {
@@ -146,5 +147,69 @@ TEST(backup_beside_a_running_store)
 	CHECK(got);
 	store_row_free(got);
 	CHECK(!kit_get(&k, 2));
+	kit_close(&k);
+}
+
+static void refused(const struct kit *k, const char *to, const char *words)
+{
+	struct error err = ERROR_INIT;
+
+	CHECK_ERR(store_sqlite_backup(k->dir.path, to, &err), ERR_INVALID, err, words);
+	CHECK(strstr(err.message, "choose a file outside"));
+}
+
+TEST(backup_over_the_database_is_refused)
+{
+	static const char *const own[] = {"state.db", "state.db-wal", "state.db-shm"};
+	_cleanup_(freep) char *link_dir = strdup(kit_path("link"));
+	_cleanup_(freep) char *twin = strdup(kit_path("twin.db"));
+	struct error err = ERROR_INIT;
+	struct store_row row = kit_row(1), *got;
+	char to[4096];
+	struct kit k;
+
+	kit_open(&k, "itself");
+	kit_accept(&k, &row);
+	CHECK(symlink(k.dir.path, link_dir) == 0);
+	for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+		snprintf(to, sizeof(to), "%s/%s", k.dir.path, own[i]);
+		refused(&k, to, "is the database itself");
+		snprintf(to, sizeof(to), "%s/../itself/./%s", link_dir, own[i]);
+		refused(&k, to, "is the database itself");
+	}
+	CHECK(chdir(k.dir.path) == 0);
+	refused(&k, "state.db", "is the database itself");
+	refused(&k, "copy.db", "is inside the state directory");
+	CHECK(chdir("/") == 0);
+	snprintf(to, sizeof(to), "%s/state.db", k.dir.path);
+	CHECK(link(to, twin) == 0);
+	refused(&k, twin, "is the database itself");
+	kit_close(&k);
+	kit_open(&k, "itself");
+	got = kit_get(&k, 1);
+	CHECK(got);
+	store_row_free(got);
+	CHECK_INT(store_sqlite_check(k.dir.path, NULL, note_problem, NULL, &err), 0);
+	kit_close(&k);
+}
+
+TEST(backup_into_the_state_directory_is_refused)
+{
+	struct error err = ERROR_INIT;
+	char to[4096];
+	struct kit k;
+
+	kit_open(&k, "inside");
+	CHECK_OK(dir_make(kit_path("inside/deep/er"), 0700, &err), err);
+	refused(&k, kit_path("inside/copy.db"), "is inside the state directory");
+	refused(&k, kit_path("inside/deep/er/copy.db"), "is inside the state directory");
+	snprintf(to, sizeof(to), "%s/deep", k.dir.path);
+	CHECK(symlink(to, kit_path("way_in")) == 0);
+	refused(&k, kit_path("way_in/copy.db"), "is inside the state directory");
+	CHECK_ERR(store_sqlite_backup(k.dir.path, kit_path("nowhere/copy.db"), &err), ERR_NOT_FOUND,
+		  err, "cannot write");
+	/* Beside it, with a name that only begins so. */
+	CHECK_OK(store_sqlite_backup(k.dir.path, kit_path("inside.db"), &err), err);
+	CHECK_OK(store_sqlite_backup(k.dir.path, kit_path("inside.db"), &err), err);
 	kit_close(&k);
 }
