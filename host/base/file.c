@@ -159,7 +159,7 @@ create_temp(const char *dir, mode_t mode, char **ret_path, int *ret_fd, struct e
 	for (int attempt = 0; attempt < 16; attempt++) {
 		_cleanup_(freep) char *path = NULL;
 		char name[TEMP_LENGTH + 1];
-		uint32_t chance;
+		uint32_t chance = 0;
 		int fd, r;
 
 		r = file_temps_begin(err);

@@ -8,15 +8,6 @@
 
 #define SECOND INT64_C(1000000000)
 
-/* With what only this file looks at. */
-struct watched_http {
-	struct serve_http http;
-	struct loop_timer look;
-	bool was_ready;
-	void (*changed)(void *user);
-	void *user;
-};
-
 /* ---- health ---------------------------------------------------------------------------------- */
 
 bool serve_http_live(struct serve_http *h, struct buf *why)
@@ -86,26 +77,24 @@ static bool is_ready(struct serve_http *h)
 /* The store's thread notices that the disk is full, and nobody here is told. */
 static void on_look(struct loop_timer *t)
 {
-	struct watched_http *w = CONTAINER_OF(t, struct watched_http, look);
-	const bool ready = is_ready(&w->http);
+	struct serve_http *h = CONTAINER_OF(t, struct serve_http, look);
+	const bool ready = is_ready(h);
 
-	loop_timer_set(w->http.params.loop, t, loop_now_ns() + SECOND);
-	if (ready == w->was_ready)
+	loop_timer_set(h->params.loop, t, loop_now_ns() + SECOND);
+	if (ready == h->was_ready)
 		return;
-	w->was_ready = ready;
-	w->changed(w->user);
+	h->was_ready = ready;
+	h->changed(h->user);
 }
 
 void serve_http_watch(struct serve_http *h, void (*changed)(void *user), void *user)
 {
-	struct watched_http *w = CONTAINER_OF(h, struct watched_http, http);
-
-	if (w->changed)
+	if (h->changed)
 		return;
-	w->was_ready = is_ready(h);
-	w->changed = changed;
-	w->user = user;
-	loop_timer_set(h->params.loop, &w->look, loop_now_ns() + SECOND);
+	h->was_ready = is_ready(h);
+	h->changed = changed;
+	h->user = user;
+	loop_timer_set(h->params.loop, &h->look, loop_now_ns() + SECOND);
 }
 
 const char *serve_http_state(struct serve_http *h, struct buf *why)
@@ -256,13 +245,11 @@ int serve_http_new(const struct serve_http_params *params,
 		   struct serve_http **ret,
 		   struct error *err)
 {
-	struct watched_http *w = calloc(1, sizeof(*w));
-	struct serve_http *h;
+	struct serve_http *h = calloc(1, sizeof(*h));
 
-	if (!w)
+	if (!h)
 		return err_nomem(err, "the admin port's data");
-	w->look.fire = on_look;
-	h = &w->http;
+	h->look.fire = on_look;
 	h->params = *params;
 	list_init(&h->asks);
 	h->source = (struct http_source){.live = on_live,
@@ -287,12 +274,9 @@ const struct http_source *serve_http_source(const struct serve_http *h)
 
 void serve_http_free(struct serve_http *h)
 {
-	struct watched_http *w;
-
 	if (!h)
 		return;
-	w = CONTAINER_OF(h, struct watched_http, http);
-	loop_timer_cancel(h->params.loop, &w->look);
+	loop_timer_cancel(h->params.loop, &h->look);
 	asks_end(h);
-	free(w);
+	free(h);
 }

@@ -10,6 +10,12 @@ struct serve_http {
 	struct serve_http_params params;
 	struct http_source source;
 	struct list asks; /* struct ask: those who wait for the store, oldest first */
+
+	/* serve_http_watch */
+	struct loop_timer look;
+	bool was_ready;
+	void (*changed)(void *user);
+	void *user;
 };
 
 /* ---- serve_http_asks.c: what the store has to be asked ----------------------------------------- */

@@ -63,7 +63,7 @@ static void on_digest(struct dispatch_file *f, int status, const char *why);
 
 static void look(struct recheck *c)
 {
-	strcpy(c->uri + c->prefix_len, looked_for[c->look]);
+	snprintf(c->uri + c->prefix_len, LONGEST, "%s", looked_for[c->look]);
 	c->file = (struct dispatch_file){.uri = str_of(c->uri), .done = on_digest};
 	c->d->data.digest(c->d->data.user, &c->file);
 }

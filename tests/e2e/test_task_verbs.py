@@ -403,12 +403,10 @@ class Logs(Case):
 
     def test_logs_going_on_by_token(self):
         self.worker.logs[A] = b"one\ntwo\n"
-        self.assertEqual(self.bytes_of("task", "logs", A, "--token"),
-                         (b"one\ntwo\n", "next 8\n"))
+        self.assertEqual(self.bytes_of("task", "logs", A, "--token"), (b"one\ntwo\n", "next 8\n"))
         self.worker.logs[A] += b"three\n"
         self.assertEqual(self.bytes_of("task", "logs", A, "--from", "8")[0], b"three\n")
         self.bad(2, "exclude each other", "task", "logs", A, "--from", "8", "-n", "1")
-        self.bad(2, "exclude each other", "task", "logs", A, "--from", "8", "--lines", "2")
 
     def test_logs_of_no_lines(self):
         for given in ("0", "-1"):
@@ -416,7 +414,6 @@ class Logs(Case):
         self.assertEqual(self.worker.count("GetLogs"), 0)
 
     def test_logs_of_nothing_known(self):
-        """Also with letters that no id has."""
         self.bad(3, "no execution's id begins with 'zzzz'", "task", "logs", "zzzz")
         for method in ("ListExecutions", "GetLogs"):
             self.worker.answers[method] = lambda _, context: context.abort(
