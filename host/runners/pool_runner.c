@@ -179,10 +179,13 @@ void runner_completed(struct pool_runner *r)
 void runner_idle(struct pool_runner *r)
 {
 	struct runner_generation *g = r->generation;
+	const struct runner_pool *p = g->pool;
 
 	r->idle_since_ns = loop_now_ns();
 	if (r->state == RUNNER_DRAINING)
 		runner_stop(r);
+	else if (p->params.max && p->n_runners >= p->params.max)
+		pool_want_tick(g->pool); /* another generation may wait for its place */
 	if (g->retiring)
 		loop_later_queue(g->pool->loop, &g->pool->deliver);
 }
