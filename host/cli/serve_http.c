@@ -87,14 +87,15 @@ static void on_look(struct loop_timer *t)
 	h->changed(h->user);
 }
 
-void serve_http_watch(struct serve_http *h, void (*changed)(void *user), void *user)
+bool serve_http_watch(struct serve_http *h, void (*changed)(void *user), void *user)
 {
-	if (h->changed)
-		return;
 	h->was_ready = is_ready(h);
+	if (h->changed)
+		return h->was_ready;
 	h->changed = changed;
 	h->user = user;
 	loop_timer_set(h->params.loop, &h->look, loop_now_ns() + SECOND);
+	return h->was_ready;
 }
 
 const char *serve_http_state(struct serve_http *h, struct buf *why)

@@ -41,9 +41,9 @@ const struct http_source *serve_http_source(const struct serve_http *h);
  * nobody any more. NULL is fine. */
 void serve_http_free(struct serve_http *h);
 
-/* From now on `changed` is called when serve_http_ready begins to say something else, within a
- * second. Again: no effect. */
-void serve_http_watch(struct serve_http *h, void (*changed)(void *user), void *user);
+/* What serve_http_ready says now; within a second of its saying something else `changed` is called,
+ * which asks again. The first `changed` stays. */
+bool serve_http_watch(struct serve_http *h, void (*changed)(void *user), void *user);
 
 /* ---- health ---------------------------------------------------------------------------------- */
 

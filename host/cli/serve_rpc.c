@@ -126,12 +126,9 @@ static void on_ready_changed(void *user)
 /* As /readyz tells it, and not before everything is there that it looks at. */
 static bool is_well(struct serve *s)
 {
-	_cleanup_(buf_done) struct buf why = BUF_INIT;
+	bool ready = s->admin && serve_http_watch(s->admin, on_ready_changed, s);
 
-	if (!s->admin)
-		return false;
-	serve_http_watch(s->admin, on_ready_changed, s);
-	return s->loaded && !s->draining && serve_http_ready(s->admin, &why);
+	return ready && s->loaded && !s->draining;
 }
 
 void serve_tell_health(struct serve *s)

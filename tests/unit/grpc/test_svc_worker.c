@@ -1,4 +1,5 @@
 /* SubmitTask, GetExecution, CancelExecution, RetryExecution. */
+#include "base/clock.h"
 #include "test_svc_worker_kit.h"
 
 static struct worker_kit w;
@@ -456,6 +457,9 @@ TEST(client_gone)
 	id = dead();
 	s = of_task("arith.add", worker_kit_inputs(&w, "a", 1));
 	hang_up("SubmitTask", &s.base);
+	for (int64_t until = clock_monotonic_ns() + 20 * SEC;
+	     dispatch_stats(w.k.dispatch).created < 2 && clock_monotonic_ns() < until;)
+		kit_turn(&w.k);
 	CHECK_INT(dispatch_stats(w.k.dispatch).created, 2); /* accepted all the same */
 	g = request_for(id);
 	hang_up("GetExecution", &g.base);
