@@ -48,7 +48,10 @@ static void on_loaded(void *user)
 
 	s->loaded = true;
 	s->facts.scanned = true;
-	log_info("%u plugins, %u of them active", n.plugins, n.active);
+	if (n.active > 0)
+		log_info("%u plugins, %u of them active", n.plugins, n.active);
+	else
+		log_warn("no plugin is active, of %u: not ready until one is", n.plugins);
 	serve_tell_health(s);
 	if (!s->draining) {
 		say_ready(s);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "cli/catalog.h"
 #include "loop/loop.h"
 #include "runners/logs.h"
 #include "store/ident.h"
@@ -47,6 +48,21 @@ static bool store_takes(const struct serve_http *h, struct buf *why)
 	return false;
 }
 
+/* One that is quarantined or disabled counts: calls about what it has accepted are answered. */
+static bool plugin_loaded(const struct serve_http *h, struct buf *why)
+{
+	const struct catalog_counts n = catalog_counts(h->params.catalog);
+
+	if (n.active + n.quarantined + n.disabled > 0)
+		return true;
+	if (n.refused > 0)
+		buf_printf(why, "no plugin is loaded; %u refused, and \"plugin ls\" says why",
+			   n.refused);
+	else
+		buf_puts(why, "no plugin is loaded, and none is in the plugin directories");
+	return false;
+}
+
 static bool draining(const struct serve_http *h)
 {
 	return dispatch_drain_stage(h->params.dispatch) != DRAIN_NONE;
@@ -60,7 +76,7 @@ bool serve_http_ready(struct serve_http *h, struct buf *why)
 		buf_puts(why, "the worker is stopping");
 		return false;
 	}
-	if (!serve_http_started(h, why) || !store_takes(h, why))
+	if (!serve_http_started(h, why) || !store_takes(h, why) || !plugin_loaded(h, why))
 		return false;
 	if (f->not_ready)
 		buf_puts(why, f->not_ready);

@@ -35,10 +35,6 @@ class Case(unittest.TestCase):
         self.place = taskhost.Place()
         self.addCleanup(shutil.rmtree, self.place.root, True)
 
-
-class Store(Case):
-    """The store takes nothing: a limit on the size of files stands for a disk that is full."""
-
     def check(self, w, service):
         return w.client.Check(worker.message("grpc.health.v1.HealthCheckRequest", service=service),
                               timeout=20).status
@@ -62,6 +58,10 @@ class Store(Case):
         except urllib.error.HTTPError as e:
             with contextlib.closing(e):
                 return e.code
+
+
+class Store(Case):
+    """The store takes nothing: a limit on the size of files stands for a disk that is full."""
 
     def limit(self, w, size):
         resource.prlimit(w.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
@@ -93,6 +93,42 @@ class Store(Case):
     def test_the_service_of_our_verbs_has_a_state(self):
         with worker.Worker(self.place) as w:
             self.assertEqual(self.check(w, "taskhost.worker.v1.Worker"), SERVING)
+
+
+class Plugins(Case):
+    def reason(self, w):
+        with self.assertRaises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(f"http://{w.admin}/readyz", timeout=20)
+        with contextlib.closing(caught.exception) as e:
+            return e.read().decode()
+
+    def test_ready_only_with_a_plugin(self):
+        """Started is not ready: what could be sent here would only be refused."""
+        folder = self.place.path("plugins")
+        os.mkdir(folder)
+        with worker.Worker(self.place, plugins=[folder]) as w:
+            self.assertIn("no plugin is active", w.log())
+            self.assertIn("none is in the plugin directories", self.reason(w))
+            self.assertIn("no plugin is loaded", w.cli("worker", "status").stdout)
+            with urllib.request.urlopen(f"http://{w.admin}/startupz", timeout=20) as f:
+                self.assertEqual(f.status, 200)
+            told = {s: self.watch(w, s) for s in (*TASKS, *ALWAYS)}
+            with open(os.path.join(folder, "bad.so"), "wb") as f:
+                f.write(b"no program")
+            self.assertTrue(until(lambda: "1 refused" in self.reason(w)), self.reason(w))
+            worker.copy_plugins(folder, "echo")
+            self.assertTrue(until(lambda: self.ready(w) == 200))
+            r = w.client.wait(w.client.create("echo", {"x": 5}))
+            self.assertEqual(r.phase, phase("SUCCEEDED"))
+            self.assertEqual(w.cli("plugin", "disable", "echo").returncode, 0)
+            self.assertEqual(self.ready(w), 200)  # what it has accepted is still answered
+            os.remove(os.path.join(folder, "echo.so"))
+            self.assertTrue(until(lambda: self.ready(w) == 503))
+            for service in TASKS:
+                self.assertTrue(until(lambda s=service:
+                                      told[s] == [NOT_SERVING, SERVING, NOT_SERVING]), told)
+            for service in ALWAYS:
+                self.assertEqual(told[service], [SERVING])
 
 
 class Relative(worker.Worker):

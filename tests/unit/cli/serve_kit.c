@@ -178,7 +178,7 @@ void kit_open(unsigned slots)
 
 	k = (struct kit){.random = 1, .wake_at = INT64_MAX, .reply = BUF_INIT};
 	kit_n_views = 0;
-	kit_counts = (struct catalog_counts){.plugins = 0};
+	kit_counts = (struct catalog_counts){.plugins = 1, .active = 1};
 	kit_pool = (struct runner_pool_stats){.runners = 0};
 	CHECK_OK(loop_new(&k.loop, &k.err), k.err);
 	open_store(n++);

@@ -36,6 +36,15 @@ TEST(probes_say_what_is_missing)
 	k.facts.scanned = true;
 	check("/startupz", 200, "ok");
 	check("/readyz", 200, "ok");
+	kit_counts = (struct catalog_counts){.plugins = 0};
+	check("/readyz", 503, "none is in the plugin directories");
+	kit_counts = (struct catalog_counts){.plugins = 2, .refused = 2};
+	check("/readyz", 503, "2 refused");
+	check("/startupz", 200, "ok");
+	kit_counts = (struct catalog_counts){.plugins = 1, .quarantined = 1};
+	check("/readyz", 200, "ok");
+	kit_counts = (struct catalog_counts){.plugins = 1, .disabled = 1};
+	check("/readyz", 200, "ok");
 	k.facts.not_ready = "the certificate cannot be read";
 	check("/readyz", 503, "the certificate cannot be read");
 	check("/startupz", 200, "ok");
