@@ -18,9 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SECOND        INT64_C(1000000000)
-#define GRACE_DEFAULT (SECOND * 9 / 2)
-#define STACK_NEAR    ((uint64_t)64 << 10) /* a fault this close to the stack pointer is its end */
+#define SECOND     INT64_C(1000000000)
+#define STACK_NEAR ((uint64_t)64 << 10) /* a fault this close to the stack pointer is its end */
 
 struct run {
 	const struct once_params *params;
@@ -81,7 +80,7 @@ static void cancel(struct run *r, uint32_t reason)
 	atomic_store(word, reason);
 	syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 	r->cancelled = true;
-	r->next = later(r->params->grace_ns > 0 ? r->params->grace_ns : GRACE_DEFAULT);
+	r->next = later(r->params->grace_ns > 0 ? r->params->grace_ns : ONCE_GRACE_NS);
 }
 
 static void kill_now(struct run *r)

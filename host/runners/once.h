@@ -35,13 +35,16 @@ struct once_child {
 	char module_names[ONCE_MODULES_MAX][ONCE_NAME_MAX]; /* empty: the file's name */
 };
 
+/* So that all ends within 5 s. */
+#define ONCE_GRACE_NS INT64_C(4500000000)
+
 struct once_params {
 	/* Runs in the child. The number is handed to the parent as the result; the child then
 	 * writes what stdout and stderr hold and ends at once by _exit, without destructors. */
 	int (*run)(void *ctx, struct once_child *shared);
 	void *ctx;
 	int64_t timeout_ns;    /* 0: none; then cancel, and SIGKILL after grace */
-	int64_t grace_ns;      /* after cancel; 0 means 4.5 s, so that all ends within 5 s */
+	int64_t grace_ns;      /* after cancel; 0: ONCE_GRACE_NS */
 	uint64_t memory_limit; /* RLIMIT_DATA in bytes; 0: none */
 	bool debugger;         /* start gdb on the child before it runs; no timeout then */
 };

@@ -159,15 +159,14 @@ class Slow(unittest.TestCase):
     """A source that answers later, or never."""
 
     def test_later_answers_arrive(self):
-        with Server("--delay", 100) as d:
+        with Server("--delay", 2000) as d:
             answers = []
             threads = [threading.Thread(target=lambda: answers.append(
                 d.json("/api/executions?limit=3")[1]["executions"][0]["id"])) for _ in range(8)]
-            began = time.monotonic()
             for t in threads:
                 t.start()
             self.assertEqual(d.text("/livez")[0], 200)
-            self.assertLess(time.monotonic() - began, 0.09 + 1)
+            self.assertEqual(answers, [])  # nobody waits for those
             for t in threads:
                 t.join()
             self.assertEqual(answers, ["0000000000001000"] * 8)
@@ -304,7 +303,7 @@ class Abuse(unittest.TestCase):
                     time.sleep(0.05)
             except (BrokenPipeError, ConnectionResetError):
                 pass
-            self.assertLess(time.monotonic() - began, 3)
+            self.assertLess(time.monotonic() - began, 8)
             self.assertEqual(d.text("/livez")[0], 200)
 
     def test_slow_readers_are_cut(self):

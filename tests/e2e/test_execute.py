@@ -210,14 +210,14 @@ class Signals(faulty.Execute):
         self.place.write("inputs.pb", b"")
         code, seconds, err = faulty.interrupt(faulty.execute_words(self.place, "sleepy"), self.place)
         self.assertEqual(code, -signal.SIGTERM, err)
-        self.assertLess(seconds, 5)
+        self.assertLess(seconds, 15)
         self.assertFalse(os.path.exists(self.place.path("out")))
 
     def test_sigterm_to_a_task_that_listens(self):
         self.place.write("inputs.pb", b"")
         code, seconds, err = faulty.interrupt(faulty.execute_words(self.place, "gentle"), self.place)
         self.assertEqual(code, -signal.SIGTERM, err)
-        self.assertLess(seconds, 2)
+        self.assertLess(seconds, 4)  # after 4.5 s it would be killed
         self.assertFalse(os.path.exists(self.place.path("out")))
 
     def test_sigint_is_exit_1(self):

@@ -196,7 +196,7 @@ class Directories(unittest.TestCase):
 
 
 class Limits(unittest.TestCase):
-    @unittest.skipIf(unruly.SANITIZED, "ninety sanitized runners take too long to start and to end")
+    @unittest.skipIf(unruly.SANITIZED, "a sanitized runner does not start with a memory limit")
     def test_many_different_limits_leave_few_processes(self):
         """Each set of limits has a runner of its own; those that are idle make place."""
         place = taskhost.Place()

@@ -261,17 +261,17 @@ class Stages(draining.Case):
         w, took = self.stop_in_the_middle("ledger")
         self.assertEqual(w.runs("cancelled"), ["long"])
         self.assertGreaterEqual(took, 0.5)
-        self.assertLess(took, 4)
+        self.assertLess(took, 15)
 
     def test_longer_pending_run_is_asked_and_runs_again(self):
         _, took = self.stop_in_the_middle("ledger_later")
-        self.assertLess(took, 4)
+        self.assertLess(took, 15)
 
     def test_run_that_hears_nothing_is_killed_and_runs_again(self):
         w, took = self.stop_in_the_middle("ledger_deaf")
         self.assertEqual(w.runs("cancelled"), [])
         self.assertGreaterEqual(took, 1.5)
-        self.assertLess(took, 4.5)
+        self.assertLess(took, 15)
 
     def test_drained_many_times_is_no_loss(self):
         w = self.start(grace="0s", cancel="200ms")
@@ -298,9 +298,9 @@ class Stages(draining.Case):
             w.process.send_signal(signal.SIGINT)
             at = time.monotonic()
             w.wait_log(then)
-            self.assertLess(time.monotonic() - at, 2)
+            self.assertLess(time.monotonic() - at, 20)
         self.assertEqual(w.ended(), 0, w.log())
-        self.assertLess(time.monotonic() - at, 4)
+        self.assertLess(time.monotonic() - at, 30)
 
     def test_interrupt_stops_too(self):
         w = self.start()

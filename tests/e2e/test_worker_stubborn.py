@@ -13,10 +13,7 @@ from unruly import MIB, PATIENCE, owned
 from worker import phase
 
 
-class Endless(unruly.Case):
-    # Asked to stop, then SIGTERM after a second; SIGKILL 5 s after that.
-    ARGS = ("--slots", "8", "--cancel-grace", "1s")
-
+class Stopping(unruly.Case):
     def running(self, how, n=0, **more):
         meta = self.w.create_unruly(how, n, **more)
         r = unruly.settle(lambda: self.w.client.get(meta), lambda r: r.phase == phase("RUNNING"))
@@ -39,6 +36,11 @@ class Endless(unruly.Case):
         self.still_serves()
         self.back_to_normal()
 
+
+class Endless(Stopping):
+    # Asked to stop, SIGTERM a second later, SIGKILL 5 s after it was asked.
+    ARGS = ("--slots", "8", "--cancel-grace", "1s")
+
     def test_hard_timeout_of_the_template(self):
         with self.others():
             begun = time.monotonic()
@@ -47,24 +49,15 @@ class Endless(unruly.Case):
         self.expect(r, "FAILED", "TimedOut", "1 s")
         self.assertEqual(r.agent_error.code, "TimedOut")
         self.assertGreaterEqual(took, 1)
-        self.assertLess(took, 9 * PATIENCE)
+        self.assertLess(took, 6 * PATIENCE)
         self.still_serves()
         self.back_to_normal()
 
-    def test_hard_timeout_of_one_that_listens(self):
-        begun = time.monotonic()
-        r = self.w.client.wait(self.w.create_unruly("gentle", metadata=owned(), most=1))
-        self.expect(r, "FAILED", "TimedOut")
-        self.assertLess(time.monotonic() - begun, 2.5 * PATIENCE)
-
-    def test_cancel_of_one_that_listens(self):
-        self.cancel("gentle", 0, 0, 0.8)
-
     def test_cancel_of_a_loop(self):
-        self.cancel("loop", 0, 0.9, 3)
+        self.cancel("loop", 0, 0.9, 5)
 
     def test_cancel_of_one_that_ignores_everything(self):
-        self.cancel("loop", 1, 0.9, 9)
+        self.cancel("loop", 1, 4.9, 20)
 
     def test_cancel_of_a_sync_call(self):
         """The caller goes away: the run is stopped."""
@@ -84,6 +77,20 @@ class Endless(unruly.Case):
             self.expect(self.w.client.wait(m, 60), "FAILED", "TimedOut")
         self.expect(self.w.client.wait(last), "SUCCEEDED")
         self.back_to_normal()
+
+
+class Listening(Stopping):
+    """What listens ends by itself, long before it would be killed."""
+    ARGS = ("--slots", "8", "--cancel-grace", "60s")
+
+    def test_hard_timeout_of_one_that_listens(self):
+        begun = time.monotonic()
+        r = self.w.client.wait(self.w.create_unruly("gentle", metadata=owned(), most=1))
+        self.expect(r, "FAILED", "TimedOut")
+        self.assertLess(time.monotonic() - begun, 30)
+
+    def test_cancel_of_one_that_listens(self):
+        self.cancel("gentle", 0, 0, 30)
 
 
 class Leftovers(unruly.Case):

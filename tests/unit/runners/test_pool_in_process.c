@@ -82,12 +82,13 @@ TEST(in_process_is_abandoned)
 
 	driver_open(NULL);
 	g = GENERATION(.in_process = true, .grace_ns = 20 * MS, .term_ns = 20 * MS);
-	driver_start(g, &t, "sleep 300");
+	atomic_store(&fake_release, false);
+	driver_start(g, &t, "stuck");
 	driver_wait_begun(&t, 1);
 	run_cancel(&t.run, 1);
-	driver_wait(&t);
+	driver_wait(&t); /* for what has not ended */
 	CHECK_INT(t.how, RUN_CANCELLED);
-	CHECK(t.ended_ns - t.queued_ns < 250 * MS);
+	atomic_store(&fake_release, true);
 	driver_run(g, &t, "echo after");
 	CHECK_STR(t.document, "after");
 	driver_close(); /* waits for the thread */
