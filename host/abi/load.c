@@ -3,6 +3,7 @@
 #include "abi/tables.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <link.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -103,8 +104,9 @@ static int explain(struct plugin *p, const char *reason, struct error *err)
 		return inspection_verdict(&full, err);
 	if (reason && strncmp(reason, p->loaded_from, n) == 0 && reason[n] == ':')
 		reason += n + 2;
-	return err_set(err, ERR_INVALID, "the loader refused it: %s",
-		       reason ? reason : "no reason given");
+	reason = reason ? reason : "no reason given";
+	return err_set(err, strstr(reason, strerror(ENOMEM)) ? ERR_NOMEM : ERR_INVALID,
+		       "the loader refused it: %s", reason);
 }
 
 static int enter(struct plugin *p, struct error *err)

@@ -260,6 +260,7 @@ static int add_runners(struct plugin_content *content,
 		.max_growth = (uint64_t)config->max_growth,
 		.grace_ns = c->params.config->cancel_ns,
 		.limits = with_configured(limits, config),
+		.asked = *limits,
 	};
 	struct plugin_runners *r;
 	int rc = check_copy(content, err);

@@ -80,8 +80,8 @@ static int load_task(const struct child *c,
 			     "map-execute",
 			     STR_ARG(c->location));
 	if (rc < 0)
-		task_result_fail(result, "USER:RuntimeError", ERROR_NON_RECOVERABLE, ORIGIN_USER,
-				 "%s", err.message);
+		task_result_fail(result, rc == ERR_NOMEM ? "OutOfMemory" : "USER:RuntimeError",
+				 ERROR_NON_RECOVERABLE, ORIGIN_USER, "%s", err.message);
 	timeline_end(timeline, mark, "Load task");
 	return rc;
 }

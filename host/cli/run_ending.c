@@ -84,7 +84,7 @@ of_death(const struct run_end *end, struct logs *logs, const char *log, struct r
 		fail(e, RUN_STOPPED, "");
 		return;
 	}
-	if (!end->began) {
+	if (!end->began && !memory) {
 		fail(e, RUN_NOT_STARTED, "");
 		return;
 	}

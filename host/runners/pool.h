@@ -73,6 +73,10 @@ struct runner_generation_params {
 	int64_t grace_ns;      /* from cancel to SIGTERM; 0: 5 s */
 	int64_t term_ns;       /* from SIGTERM to SIGKILL; 0: 5 s */
 	struct runner_limits limits;
+	/* Which of them are narrower than the plugin's own, as a task asked for. An end at one of
+	 * these does not count against the plugin; nor does a runner that did not start with them:
+	 * what waits for it then ends, as out of memory or as not begun. */
+	struct runner_limits asked;
 };
 
 /* Starts `min` runners. The generation is the pool's. */

@@ -258,7 +258,28 @@ static void say_reason(struct runner_generation *g, const struct death *d, const
 	log_warn("runner %d of %s ended: %s", d->pid, g->params.name, g->reason);
 }
 
-static void count_failed_start(struct pool_runner *r, const struct death *d)
+static bool has_asked(const struct runner_limits *l)
+{
+	return l->memory || l->cpu_milli || l->cpu_seconds || l->open_files || l->processes;
+}
+
+/* With the limits that tasks asked for the plugin does not start: those tasks end, and nobody
+ * else's wait for them. */
+static void end_queue(struct pool_runner *r, struct death *d)
+{
+	struct runner_generation *g = r->generation;
+
+	if (g->params.asked.memory && r->failure && r->failure->code == ERR_NOMEM)
+		d->how = DEATH_OUT_OF_MEMORY;
+	while (g->queue.first) {
+		struct run *run = g->queue.first;
+
+		run_leave(run);
+		end_with_death(run, d);
+	}
+}
+
+static void count_failed_start(struct pool_runner *r, struct death *d)
 {
 	struct runner_generation *g = r->generation;
 
@@ -269,8 +290,16 @@ static void count_failed_start(struct pool_runner *r, const struct death *d)
 	} else {
 		say_reason(g, d, "it did not start: ");
 	}
-	if (poison_start_failed(&g->poison, loop_now_ns()))
+	if (has_asked(&g->params.asked))
+		end_queue(r, d);
+	else if (poison_start_failed(&g->poison, loop_now_ns()))
 		generation_quarantined(g);
+}
+
+static bool at_asked_limit(const struct runner_generation *g, const struct death *d)
+{
+	return (d->how == DEATH_OUT_OF_MEMORY && g->params.asked.memory) ||
+	       (d->how == DEATH_CPU_TIME && g->params.asked.cpu_seconds);
 }
 
 static void count_crash(struct pool_runner *r, const struct death *d)
@@ -283,7 +312,7 @@ static void count_crash(struct pool_runner *r, const struct death *d)
 	if (d->signal > 0 && d->signal < (int)ARRAY_LEN(s->crashes_by_signal))
 		s->crashes_by_signal[d->signal]++;
 	say_reason(g, d, "");
-	if (poison_crashed(&g->poison, loop_now_ns()))
+	if (!at_asked_limit(g, d) && poison_crashed(&g->poison, loop_now_ns()))
 		generation_quarantined(g);
 }
 

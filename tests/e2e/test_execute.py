@@ -197,6 +197,11 @@ class Crashes(faulty.Execute):
         outcome = self.shim(resources={"limits": [{"name": "MEMORY", "value": "4Gi"}]})
         self.assertEqual(outcome.values(), {"o0": 512})
 
+    def test_memory_limit_too_small_to_load_the_plugin(self):
+        outcome = self.shim(resources={"limits": [{"name": "MEMORY", "value": "64Ki"}]})
+        if not faulty.SANITIZED:
+            self.expect_error(outcome, "OutOfMemory", NON_RECOVERABLE, USER)
+
     def test_leaving_for_lack_of_memory(self):
         outcome = self.shim("Quitter", resources={"limits": [{"name": "MEMORY", "value": "256Mi"}]})
         if faulty.SANITIZED:

@@ -214,6 +214,20 @@ class Limits(unittest.TestCase):
 
 class Memory(unruly.Case):
     @unittest.skipIf(unruly.SANITIZED, "a sanitized runner has no memory limit")
+    def test_limits_of_one_task_are_no_quarantine_for_others(self):
+        """Too little to load the plugin, and, many times, too little to run it."""
+        with self.others():
+            for limit in ("1", "1Ki", "64Ki", "256Ki", "512Ki"):
+                meta = self.w.create_unruly("sleep", 1, limits={"MEMORY": limit}, metadata=owned())
+                self.expect(self.w.client.wait(meta), "FAILED", "OutOfMemory", "the limit is")
+            for _ in range(6):
+                meta = self.w.create_unruly("hoard", limits={"MEMORY": "64Mi"}, metadata=owned())
+                self.expect(self.w.client.wait(meta), "FAILED", "OutOfMemory", r"64(\.0)? ?Mi")
+            self.still_serves()
+        self.assertNotIn("quarantined", self.w.log())
+        self.back_to_normal()
+
+    @unittest.skipIf(unruly.SANITIZED, "a sanitized runner has no memory limit")
     def test_allocation_without_end(self):
         limits = {"MEMORY": "128Mi"}
         with self.others():

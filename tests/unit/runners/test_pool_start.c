@@ -2,6 +2,7 @@
 #include "pool_driver.h"
 
 #include "base/clock.h"
+#include "base/mem.h"
 
 #include <stdlib.h>
 
@@ -57,6 +58,66 @@ TEST(another_build_is_refused)
 		 "the other side is build 0.0.1+feedfacecafe, this is build %s", TASKHOST_VERSION);
 	starts_badly(STR(""), expected);
 	unsetenv("FAKE_BUILD");
+}
+
+/* Limits that a task asked for are its own affair: what waits with them ends, others are served. */
+static void starts_badly_as_asked(struct str config, int how, const char *words)
+{
+	struct runner_generation_status status;
+	struct runner_generation *g;
+	struct told t[3];
+
+	driver_open(NULL);
+	g = GENERATION(.config = config, .asked = {.memory = 1 << 30});
+	for (int i = 0; i < 4; i++) {
+		for (size_t k = 0; k < ARRAY_LEN(t); k++)
+			driver_start(g, &t[k], "echo x");
+		for (size_t k = 0; k < ARRAY_LEN(t); k++) {
+			driver_wait(&t[k]);
+			CHECK_INT(t[k].how, RUN_DIED);
+			CHECK_INT(t[k].death, how);
+			CHECK(strstr(t[k].why, words));
+			CHECK_INT(t[k].n_started, 0);
+		}
+	}
+	runner_generation_status(g, &status);
+	CHECK(!status.quarantined);
+	CHECK_INT(status.queued, 0);
+	CHECK_INT(driver.changes, 0);
+	driver_close();
+}
+
+TEST(too_little_memory_to_start_is_out_of_memory)
+{
+	starts_badly_as_asked(STR("nomem"), DEATH_OUT_OF_MEMORY, "out of memory");
+}
+
+TEST(a_start_that_fails_with_limits_of_a_task_ends_what_waits)
+{
+	starts_badly_as_asked(STR("fail"), DEATH_EXITED, "exit(");
+	starts_badly_as_asked(STR("crash"), DEATH_SIGNALLED, "SIGSEGV");
+}
+
+TEST(out_of_memory_that_a_task_asked_for_is_no_poison)
+{
+	struct runner_limits limits = {.memory = 200 << 20};
+	struct runner_generation_status status;
+	struct runner_generation *g;
+	struct told t;
+
+	if (SANITIZED)
+		test_skip("no memory limit under a sanitizer");
+	driver_open(NULL);
+	g = GENERATION(.limits = limits, .asked = limits);
+	for (int i = 0; i < 7; i++) {
+		driver_run(g, &t, "alloc");
+		CHECK_INT(t.death, DEATH_OUT_OF_MEMORY);
+	}
+	runner_generation_status(g, &status);
+	CHECK(!status.quarantined);
+	driver_run(g, &t, "echo on");
+	CHECK_STR(t.document, "on");
+	driver_close();
 }
 
 static void no_program(struct runner_pool_params *p)
