@@ -56,6 +56,7 @@ struct config_task_type {
 	int64_t slots;      /* 0: no limit of its own */
 	int64_t timeout_ns; /* of a run, when its template names none; 0: none */
 	int64_t queue_ns;   /* most time to wait; 0: no limit */
+	int64_t priority;   /* 0 to 9, 9 first; unless the submission names one */
 };
 
 /* ---- who said so ------------------------------------------------------------------------- */
@@ -108,7 +109,7 @@ struct worker_config {
 	struct config_runners runners; /* for all plugins; its `slots` is not used */
 	int64_t spares;
 	struct config_entries per_plugin;
-	struct config_task_type time_limits; /* for all task types; its `slots` is not used */
+	struct config_task_type time_limits; /* for all task types, but `slots` and `priority` */
 	struct config_entries per_task_type;
 	struct config_list allow, deny; /* task types; allow empty: all */
 

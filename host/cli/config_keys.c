@@ -121,6 +121,7 @@ static const struct config_key type_keys[] = {
 	{"slots", CONFIG_COUNT, TYPE(slots), .min = 1, .max = 100000},
 	{"timeout", CONFIG_DURATION, TYPE(timeout_ns), .max = YEAR},
 	{"queue", CONFIG_DURATION, TYPE(queue_ns), .max = YEAR},
+	{"priority", CONFIG_COUNT, TYPE(priority), .max = 9},
 };
 
 const struct config_table config_keys = {keys, ARRAY_LEN(keys)};

@@ -92,6 +92,7 @@ static void defaults(void *user, struct str plugin, struct str type, struct work
 
 	(void)plugin;
 	*ret = (struct worker_defaults){
+		.priority = (int)t->priority,
 		.queue_ttl_ns = t->queue_ns > 0 ? t->queue_ns : -1,
 		.hard_ns = t->timeout_ns > 0 ? t->timeout_ns : -1,
 	};

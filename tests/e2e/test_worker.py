@@ -258,6 +258,32 @@ class Process(unittest.TestCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn("--slots", done.stderr)
 
+    def test_priority_of_a_task_type(self):
+        """Flyte's requests name none; our own verb may name another."""
+        config = self.place.write("w.json", '{"per_task_type": {"echo": {"priority": 7}}}')
+        template = self.place.write("t.json", json.dumps(
+            {"type": "echo", "id": {"name": "t"}, "metadata": {}, "interface": {}}))
+
+        def priority(w, execution):
+            shown = json.loads(w.cli("task", "get", execution, "-o", "json").stdout)
+            return shown["execution"].get("priority", 0)
+
+        def listed(w):
+            return {e["id"] for e in json.loads(w.cli("task", "ls", "-o", "json").stdout)["executions"]}
+
+        with worker.Worker(self.place, "--config", config) as w:
+            for kind, expected in (("echo", 7), ("echo_async", 0)):
+                before = listed(w)
+                w.client.wait(w.client.create(kind, {"x": 1}))
+                one, = listed(w) - before
+                self.assertEqual(priority(w, one), expected)
+            for words, expected in (((), 7), (("--priority", "2"), 2)):
+                before = listed(w)
+                done = w.cli("task", "submit", "--template", template, "--wait", *words)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                one, = listed(w) - before
+                self.assertEqual(priority(w, one), expected)
+
     def test_accepted_work_survives_a_kill(self):
         w = worker.Worker(self.place, "--slots", "1")
         metas = [w.client.create("shell", task_template=worker.template(

@@ -167,11 +167,13 @@ TEST(one_task_type_inherits_the_rest)
 {
 	given();
 	given_file("{\"time_limits\":{\"default\":\"1h\",\"queue\":\"2m\"},"
-		   "\"per_task_type\":{\"echo\":{\"slots\":2,\"timeout\":\"3s\"}}}");
+		   "\"per_task_type\":{\"echo\":{\"slots\":2,\"timeout\":\"3s\",\"priority\":7}}}");
 	given_finish();
 	CHECK_INT(config_type_of(&given_config, STR("echo"))->slots, 2);
 	CHECK_INT(config_type_of(&given_config, STR("echo"))->timeout_ns, 3 * S);
 	CHECK_INT(config_type_of(&given_config, STR("echo"))->queue_ns, 120 * S);
+	CHECK_INT(config_type_of(&given_config, STR("echo"))->priority, 7);
+	CHECK_INT(config_type_of(&given_config, STR("other"))->priority, 0);
 	CHECK_INT(config_type_of(&given_config, STR("other"))->timeout_ns, 3600 * S);
 	CHECK_INT(config_type_of(&given_config, STR("other"))->slots, 0);
 	config_done(&given_config);
