@@ -8,6 +8,12 @@ int64_t clock_monotonic_ns(void);
 int64_t clock_realtime_ns(void);
 int64_t clock_cpu_ns(void); /* CPU time of this process */
 
+/* `span` (not negative) later; INT64_MAX, which is never, where that is too far. */
+static inline int64_t clock_after(int64_t ns, int64_t span)
+{
+	return ns > 0 && span > INT64_MAX - ns ? INT64_MAX : ns + span;
+}
+
 /* RFC 3339 in UTC: "2024-01-02T03:04:05.678901Z", with 0, 3, 6 or 9 digits of a second as protobuf
  * prints it. seconds are since 1970; the year must be 1 to 9999, else ERR_INVALID. */
 int time_format(int64_t seconds, int32_t nanos, char out[40]);

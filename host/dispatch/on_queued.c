@@ -11,7 +11,7 @@ static void enter(struct dispatch *d, struct execution *x)
 	if (x->is_sync)
 		exec_set_timer(x, x->deadline_ns);
 	else if (x->row.queue_ttl_ns > 0)
-		exec_set_timer(x, x->created_ns + x->row.queue_ttl_ns);
+		exec_set_timer(x, clock_after(x->created_ns, x->row.queue_ttl_ns));
 }
 
 static void timer(struct dispatch *d, struct execution *x)

@@ -6,12 +6,13 @@ static int64_t hard_at(const struct execution *x)
 {
 	if (x->is_sync)
 		return x->deadline_ns;
-	return x->row.hard_ns > 0 ? x->run_ns + x->row.hard_ns : INT64_MAX;
+	return x->row.hard_ns > 0 ? clock_after(x->run_ns, x->row.hard_ns) : INT64_MAX;
 }
 
 static int64_t soft_at(const struct execution *x)
 {
-	return x->row.soft_ns > 0 && !x->soft_told ? x->run_ns + x->row.soft_ns : INT64_MAX;
+	return x->row.soft_ns > 0 && !x->soft_told ? clock_after(x->run_ns, x->row.soft_ns)
+						   : INT64_MAX;
 }
 
 static void enter(struct dispatch *d, struct execution *x)

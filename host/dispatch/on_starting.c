@@ -34,7 +34,7 @@ static void hand_over(struct dispatch *d, struct execution *x)
 	int rc;
 
 	if (!x->is_sync && x->row.hard_ns > 0)
-		run.deadline_ns = now + x->row.hard_ns;
+		run.deadline_ns = clock_after(now, x->row.hard_ns);
 	x->has_runner = true;
 	x->start_ns = now;
 	d->stats.runs++;

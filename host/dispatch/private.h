@@ -1,6 +1,7 @@
 /* What the files of dispatch share. Inside host/dispatch. */
 #pragma once
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "dispatch/dispatch.h"
 #include "dispatch/hash.h"

@@ -162,7 +162,7 @@ static struct retry_facts facts_of(const struct execution *x, const struct run_r
 static bool stopped_at_its_limit(const struct execution *x, const struct run_result *r)
 {
 	int64_t at = x->is_sync           ? x->deadline_ns
-		     : x->row.hard_ns > 0 ? x->start_ns + x->row.hard_ns
+		     : x->row.hard_ns > 0 ? clock_after(x->start_ns, x->row.hard_ns)
 					  : INT64_MAX;
 
 	return r->outcome == RUN_STOPPED && !x->drained && now_of(x->d) >= at;

@@ -27,7 +27,7 @@ static int run_sync(struct dispatch *d,
 	if (!x)
 		return err_nomem(err, "an execution");
 	x->is_sync = true;
-	x->deadline_ns = hard > 0 ? MIN(deadline_ns, now_of(d) + hard) : deadline_ns;
+	x->deadline_ns = hard > 0 ? MIN(deadline_ns, clock_after(now_of(d), hard)) : deadline_ns;
 	if (exec_insert(x) < 0) {
 		execution_free(x);
 		return err_nomem(err, "an execution");

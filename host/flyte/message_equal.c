@@ -1,6 +1,7 @@
 #include "flyte/message.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 static bool equal(const struct message_desc *type, const char *a, const char *b, unsigned depth);
 
@@ -60,26 +61,57 @@ static const char *key_of(const struct message_desc *entry, const char *p)
 	return key ? key : "";
 }
 
-/* Looks for the key from where the last one was found: maps are mostly in the same order. */
+static int by_key(const void *a, const void *b, void *entry)
+{
+	return strcmp(key_of(entry, *(char *const *)a), key_of(entry, *(char *const *)b));
+}
+
+static char **sorted(const struct message_desc *entry, char *const *entries, size_t n)
+{
+	char **copy = malloc(n * sizeof(*copy));
+
+	if (!copy)
+		return NULL;
+	memcpy(copy, entries, n * sizeof(*copy));
+	qsort_r(copy, n, sizeof(*copy), by_key, (void *)(uintptr_t)entry);
+	return copy;
+}
+
+/* How many entries from the first on are the same; the next ones have other keys, or *ret_differ. */
+static size_t same_entries(const struct message_desc *entry,
+			   char *const *a,
+			   char *const *b,
+			   size_t n,
+			   unsigned depth,
+			   bool *ret_differ)
+{
+	*ret_differ = false;
+	for (size_t i = 0; i < n; i++) {
+		if (!streq(key_of(entry, a[i]), key_of(entry, b[i])))
+			return i;
+		if (!same_sub(entry, a[i], b[i], depth)) {
+			*ret_differ = true;
+			return i;
+		}
+	}
+	return n;
+}
+
+/* Maps are mostly in the same order; from where they are not, they are compared sorted. Without
+ * memory for that they count as different. */
 static bool
 same_map(const struct message_desc *entry, char *const *a, char *const *b, size_t n, unsigned depth)
 {
-	size_t next = 0;
+	_cleanup_(freep) char **x = NULL;
+	_cleanup_(freep) char **y = NULL;
+	bool differ;
+	size_t same = same_entries(entry, a, b, n, depth, &differ);
 
-	for (size_t i = 0; i < n; i++) {
-		const char *key = key_of(entry, a[i]);
-		size_t tried = 0;
-
-		while (tried < n && !streq(key_of(entry, b[(next + tried) % n]), key))
-			tried++;
-		if (tried == n)
-			return false;
-		next = (next + tried) % n;
-		if (!same_sub(entry, a[i], b[next], depth))
-			return false;
-		next = (next + 1) % n;
-	}
-	return true;
+	if (same == n || differ)
+		return !differ;
+	x = sorted(entry, a + same, n - same);
+	y = sorted(entry, b + same, n - same);
+	return x && y && same_entries(entry, x, y, n - same, depth, &differ) == n - same;
 }
 
 static bool

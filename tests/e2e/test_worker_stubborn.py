@@ -53,6 +53,15 @@ class Endless(Stopping):
         self.still_serves()
         self.back_to_normal()
 
+    def test_a_timeout_beyond_all_clocks_is_none(self):
+        for most in (9000000000, 9223372036, 9300000000, 315576000000):
+            with self.subTest(most):
+                r = self.w.client.wait(self.w.create_unruly("sleep", 1, metadata=owned(), most=most))
+                self.expect(r, "SUCCEEDED")
+                t = unruly.request("sleep", 1, kind="unruly_sync", most=most).template
+                r = self.w.client.sync("unruly_sync", {"do": "sleep", "n": 1}, task_template=t)
+                self.expect(r, "SUCCEEDED")
+
     def test_cancel_of_a_loop(self):
         self.cancel("loop", 0, 0.9, 5)
 

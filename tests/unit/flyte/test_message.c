@@ -277,6 +277,39 @@ TEST(equal_ignores_map_order)
 	CHECK(!message_equal(LITERAL_MAP, a, decode(LITERAL_MAP, STR_NULL, &arena)));
 }
 
+/* Entries n-1 to 0, or the other way round; `odd` has another value. */
+static void *large_map(struct arena *arena, int n, bool backwards, int odd)
+{
+	_cleanup_(buf_done) struct buf wire = BUF_INIT;
+	struct str whole;
+	char *copy;
+
+	for (int i = 0; i < n; i++) {
+		int k = backwards ? n - 1 - i : i;
+
+		buf_append(&wire, "\x0a\x0f\x0a\x08", 4);
+		buf_printf(&wire, "%08d", k);
+		buf_append(&wire, k == odd ? "\x12\x03\x22\x01y" : "\x12\x03\x22\x01x", 5);
+	}
+	CHECK(!wire.failed);
+	copy = arena_alloc(arena, wire.len);
+	CHECK(copy);
+	memcpy(copy, wire.data, wire.len);
+	whole = (struct str){copy, wire.len};
+	return decode(LITERAL_MAP, whole, arena);
+}
+
+/* Comparing each with each would take very long. */
+TEST(equal_maps_in_another_order_cost_little)
+{
+	enum { MANY = 100000 };
+	_cleanup_(arena_done) struct arena arena = ARENA_INIT;
+	void *a = large_map(&arena, MANY, false, -1);
+
+	CHECK(message_equal(LITERAL_MAP, a, large_map(&arena, MANY, true, -1)));
+	CHECK(!message_equal(LITERAL_MAP, a, large_map(&arena, MANY, true, 7)));
+}
+
 TEST(equal_tells_values_apart)
 {
 	static const char *const texts[] = {
