@@ -87,6 +87,7 @@ struct dispatch_runners {
 struct dispatch_file {
 	struct str uri;                    /* NUL-terminated */
 	struct str bytes;                  /* put: what is written */
+	bool only_whether;                 /* digest: whether a file is there; no digest */
 	uint8_t digest[STORE_DIGEST_SIZE]; /* digest: SHA-256 of what is there */
 	void (*done)(struct dispatch_file *f, int status, const char *why);
 	struct dispatch_file *next; /* for whoever does it */
@@ -97,7 +98,8 @@ struct dispatch_data {
 	bool (*can)(void *user, struct str uri);
 	/* Temporary name, sync, rename. ERR_DENIED is final, all else is tried again. */
 	void (*put)(void *user, struct dispatch_file *f);
-	/* Of the bytes when they are given, else of what is there: ERR_NOT_FOUND when nothing is. */
+	/* Of the bytes when they are given, else of what is there: ERR_NOT_FOUND when nothing is,
+	 * another status when that is no file. */
 	void (*digest)(void *user, struct dispatch_file *f);
 	void *user;
 };

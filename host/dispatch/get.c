@@ -118,7 +118,8 @@ static bool look_at_prefix(struct get_read *r)
 	if (!r->uri)
 		return false;
 	sprintf(r->uri, STR_FMT "%soutputs.pb", STR_ARG(prefix), str_ends(prefix, "/") ? "" : "/");
-	r->file = (struct dispatch_file){.uri = str_of(r->uri), .done = on_prefix};
+	r->file = (struct dispatch_file){
+		.uri = str_of(r->uri), .only_whether = true, .done = on_prefix};
 	r->pending.at_files = true;
 	d->data.digest(d->data.user, &r->file);
 	return true;

@@ -20,12 +20,22 @@ static void upload_free(struct upload *u)
 	free(u);
 }
 
+static void give_up(struct execution *x)
+{
+	x->files = false;
+	exec_move(x, EXEC_CANCELLING, "%s", "");
+}
+
 static void upload_failed(struct execution *x, int status, const char *why)
 {
 	struct dispatch *d = x->d;
 	bool owned = x->row.flags & ROW_OWNED;
 	int64_t now = now_of(d);
 
+	if (x->row.cancel != ROW_CANCEL_NONE && x->step == STEP_OUTPUTS) {
+		give_up(x);
+		return;
+	}
 	if (x->step == STEP_ERROR) {
 		dispatch_log(d, LOG_WARN, x->row.id, "its error document cannot be written: %s",
 			     why);
@@ -218,17 +228,17 @@ static void wrote(struct dispatch *d, struct execution *x, const struct store_op
 	commit_next(x);
 }
 
-/* Too late once the end is on its way to the disk: the execution ends as it would have. */
+/* Too late once the end or the outputs are on their way to the disk: the execution ends as it would
+ * have. Outputs that are there tell, should the state be lost, that it has succeeded. */
 static void cancel(struct dispatch *d, struct execution *x)
 {
 	(void)d;
-	if (x->end_written || x->step == STEP_FINISH)
+	if (x->end_written || x->step == STEP_FINISH || (x->step == STEP_OUTPUTS && x->upload))
 		return;
 	if (x->upload)
 		x->upload->x = NULL;
 	x->upload = NULL;
-	x->files = false;
-	exec_move(x, EXEC_CANCELLING, "%s", "");
+	give_up(x);
 }
 
 const struct state_work on_committing = {

@@ -13,7 +13,7 @@ import taskhost  # noqa: E402
 import worker  # noqa: E402
 
 
-class Accepted(unittest.TestCase):
+class Case(unittest.TestCase):
     def setUp(self):
         self.place = taskhost.Place()
         self.addCleanup(shutil.rmtree, self.place.root, True)
@@ -23,6 +23,8 @@ class Accepted(unittest.TestCase):
         self.addCleanup(lambda: w.process.poll() is None and w.kill())
         return w
 
+
+class Accepted(Case):
     def again(self, w, name):
         return w.client.create("echo", {"x": 1}, metadata=worker.node_execution(name))
 
@@ -89,6 +91,39 @@ class Accepted(unittest.TestCase):
         self.assertIn("its outputs cannot be written yet", w.log())
         os.unlink(blocked)
         self.assertEqual(w.client.wait(meta, 60).phase, worker.phase("SUCCEEDED"))
+        self.assertEqual(w.stop(), 0, w.log())
+
+
+class Lost(Case):
+    """The state is gone, and something else lies where outputs are looked for."""
+
+    def test_what_is_no_file_keeps_nobody_waiting(self):
+        w = self.start("--slots", "2")
+        prefixes = [self.place.path(f"out{i}") for i in range(8)]
+        metas = [w.client.CreateTask(worker.create_request("echo", {"x": i}, prefix=p)).resource_meta
+                 for i, p in enumerate(prefixes)]
+        for m in metas:
+            w.client.wait(m)
+        self.assertEqual(w.stop(), 0, w.log())
+        for name in os.listdir(w.state):
+            if name.startswith("state.db"):
+                os.remove(os.path.join(w.state, name))
+        for i, p in enumerate(prefixes):
+            os.makedirs(p, exist_ok=True)
+            target = os.path.join(p, "outputs.pb")
+            if i == 7:
+                with open(target, "wb"):
+                    pass
+            elif i % 2:
+                os.mkdir(target)
+            else:
+                os.mkfifo(target)
+        w.start()
+        phases = [w.client.get(m).phase for m in metas]
+        self.assertEqual(phases, [worker.phase("RUNNING")] * 7 + [worker.phase("SUCCEEDED")])
+        large = worker.create_request("echo", {"x": "y" * 200000}, prefix=self.place.path("large"))
+        r = w.client.wait(w.client.CreateTask(large).resource_meta)
+        self.assertEqual(r.phase, worker.phase("SUCCEEDED"), r)
         self.assertEqual(w.stop(), 0, w.log())
 
 

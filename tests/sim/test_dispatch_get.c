@@ -260,6 +260,35 @@ TEST(uploads_are_tried_again_and_given_up_in_the_end)
 	CHECK_INT(trial_get(&c).phase, PHASE_SUCCEEDED);
 }
 
+/* Its deck is there, and its outputs are on their way. */
+static void cancel_at_the_outputs(int status, struct dispatch_created *c)
+{
+	struct dispatch_request r = trial_request();
+	struct dispatch_delete del;
+
+	trial_begin();
+	trial.script = BIG;
+	CHECK_INT(trial_create(&r, c), 0);
+	while (trial.w.n_files < 1 && world_step(&trial.w, 10 * S))
+		;
+	CHECK_INT(trial.w.n_files, 1);
+	trial.w.put_status = status;
+	CHECK_INT(trial_delete((struct str){c->meta, c->meta_len}, &del), 0);
+	trial_pass(S);
+}
+
+TEST(outputs_that_are_there_are_never_of_an_aborted_one)
+{
+	struct dispatch_created c;
+
+	cancel_at_the_outputs(0, &c);
+	CHECK_INT(trial.w.n_files, 2);
+	CHECK_INT(trial_get(&c).phase, PHASE_SUCCEEDED);
+	cancel_at_the_outputs(ERR_IO, &c);
+	CHECK_INT(trial.w.n_files, 1);
+	CHECK_INT(trial_get(&c).phase, PHASE_ABORTED);
+}
+
 TEST(error_document_is_written_and_not_insisted_on)
 {
 	struct dispatch_answer a;
