@@ -44,6 +44,35 @@ static bool copy_spec(struct execution *x, struct str spec)
 	return true;
 }
 
+/* These stay in memory with the execution, after its end too. */
+#define NAME_MOST   ((size_t)1 << 10)
+#define PREFIX_MOST ((size_t)8 << 10)
+
+int request_check(const struct dispatch_request *r, struct error *err)
+{
+	const struct {
+		const char *what;
+		size_t len, most;
+	} texts[] = {
+		{"task type", r->type.len, NAME_MOST},
+		{"task's name", r->name.len, NAME_MOST},
+		{"name of the tenant", r->tenant.len, NAME_MOST},
+		{"name of the node", r->node.len, 4 * NAME_MOST},
+		{"output prefix", r->output_prefix.len, PREFIX_MOST},
+	};
+
+	if (r->plugin.len == 0 || r->type.len == 0)
+		return err_set(err, ERR_INVALID, "the request names no plugin or no task type");
+	if (r->priority < 0 || r->priority >= QUEUE_PRIORITIES)
+		return err_set(err, ERR_INVALID, "priority %d is not one of 0 to 9", r->priority);
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		if (texts[i].len > texts[i].most)
+			return err_set(err, ERR_INVALID,
+				       "the %s has %zu bytes; at most %zu are taken", texts[i].what,
+				       texts[i].len, texts[i].most);
+	return 0;
+}
+
 struct store_row row_of_request(struct dispatch *d, const struct dispatch_request *r)
 {
 	return (struct store_row){

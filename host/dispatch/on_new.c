@@ -205,11 +205,9 @@ static struct store_row row_of(struct dispatch *d, const struct dispatch_request
 
 static int check(const struct dispatch_request *r, struct dispatch_created *c)
 {
-	if (r->plugin.len == 0 || r->type.len == 0)
-		return refuse(c, ERR_INVALID, "the request names no plugin or no task type");
-	if (r->priority < 0 || r->priority >= QUEUE_PRIORITIES)
-		return refuse(c, ERR_INVALID, "priority %d is not one of 0 to 9", r->priority);
-	return 0;
+	struct error err = ERROR_INIT;
+
+	return request_check(r, &err) < 0 ? refuse(c, ERR_INVALID, "%s", err.message) : 0;
 }
 
 static int check_room(struct dispatch *d, struct dispatch_created *c)

@@ -213,6 +213,7 @@ void execution_free(
 int exec_insert(struct execution *x); /* into the tables of the living */
 void exec_claim_key(struct execution *x); /* it has its key for itself after all */
 /* With a new id, run once, without limits of time. */
+int request_check(const struct dispatch_request *r, struct error *err); /* ERR_INVALID */
 struct store_row row_of_request(struct dispatch *d, const struct dispatch_request *r);
 
 struct execution *exec_find(struct dispatch *d, uint64_t id);

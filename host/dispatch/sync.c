@@ -12,8 +12,8 @@ static int run_sync(struct dispatch *d,
 	struct store_row row;
 	struct execution *x;
 
-	if (r->plugin.len == 0 || r->type.len == 0)
-		return err_set(err, ERR_INVALID, "the request names no plugin or no task type");
+	if (request_check(r, err) < 0)
+		return ERR_INVALID;
 	if (!drain_takes(d))
 		return err_set(err, ERR_STATE, "the worker is stopping");
 	if (d->n_live >= d->config.queue_most)

@@ -141,15 +141,25 @@ TEST(known_keys_are_answered_where_new_ones_are_refused)
 
 TEST(nonsense_is_refused)
 {
+	static char long_text[10000];
 	struct dispatch_request r = trial_request();
 	struct dispatch_created c;
 
 	trial_begin();
+	memset(long_text, 'x', sizeof(long_text));
 	r.priority = 10;
 	CHECK_INT(trial_create(&r, &c), ERR_INVALID);
 	r = trial_request();
 	r.type = STR_NULL;
 	CHECK_INT(trial_create(&r, &c), ERR_INVALID);
+	r = trial_request();
+	r.name = (struct str){long_text, 1025};
+	CHECK_INT(trial_create(&r, &c), ERR_INVALID);
+	CHECK(strstr(c.why, "the task's name has 1025 bytes; at most 1024 are taken"));
+	r = trial_request();
+	r.output_prefix = (struct str){long_text, sizeof(long_text)};
+	CHECK_INT(trial_create(&r, &c), ERR_INVALID);
+	CHECK(strstr(c.why, "output prefix"));
 	CHECK_INT(trial.w.n_rows, 0);
 }
 
