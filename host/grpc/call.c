@@ -295,6 +295,11 @@ void grpc_call_pause(struct grpc_call *call)
 	call->paused = true;
 }
 
+void grpc_call_expect(struct grpc_call *call, bool on)
+{
+	call->expects = on;
+}
+
 void grpc_call_resume(struct grpc_call *call)
 {
 	if (!call->paused)

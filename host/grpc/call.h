@@ -59,6 +59,9 @@ void *grpc_call_user(const struct grpc_call *call);
 
 /* No more messages are delivered, and the client is kept from sending many more. */
 void grpc_call_pause(struct grpc_call *call);
+/* While the next message is expected the client must not stay silent for grpc_limits.stall_ns:
+ * the engine then ends the call. */
+void grpc_call_expect(struct grpc_call *call, bool on);
 void grpc_call_resume(struct grpc_call *call);
 
 /* The memory of the message that `message` is being called with, with at least `spare` bytes behind

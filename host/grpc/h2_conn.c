@@ -289,7 +289,7 @@ static bool receives(const struct grpc_call *call)
 	if (call->ended || call->waiting || call->remote_closed || call->paused || call->in_first ||
 	    !call->headers_done)
 		return false;
-	return frame_reader_inside(&call->reader) ||
+	return call->expects || frame_reader_inside(&call->reader) ||
 	       (call->handler == HANDLER_NONE && !call->ready);
 }
 

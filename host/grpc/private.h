@@ -129,6 +129,7 @@ struct grpc_call {
 	bool closed;       /* the stream is no more */
 	bool cancelled;
 	bool paused, in_callback;
+	bool expects;                  /* the handler waits for the next message */
 	bool full;                     /* GRPC_FULL was said */
 	bool compress, gzip_announced; /* of replies */
 	bool peer_gzip, request_gzip;

@@ -63,6 +63,7 @@ void agent_sync(struct grpc_call *call, void *user)
 	c->type[0] = '\0';
 	c->text = (struct buf)BUF_INIT;
 	grpc_call_set_user(call, c);
+	grpc_call_expect(call, true);
 }
 
 /* After the call has been ended. */
@@ -156,6 +157,7 @@ static void start(struct sync_call *c)
 	c->text = (struct buf)BUF_INIT;
 	request.spec_memory = &memory;
 	c->state = RUNNING;
+	grpc_call_expect(c->call, false);
 	c->run.done = ended;
 	result = dispatch_run_sync(c->service->options.dispatch, &request, deadline(c, &type),
 				   &c->run, &err);

@@ -172,18 +172,18 @@ static void check_large(struct str head, bool compressed)
 TEST(sync_takes_large_inputs)
 {
 	_cleanup_(buf_done) struct buf out = BUF_INIT;
-	char name[6000];
+	char version[6000];
 	size_t a, b, c;
 
 	open(0);
 	check_large(header("s"), false);
 	check_large(header("s"), true);
-	memset(name, 'n', sizeof(name));
+	memset(version, 'v', sizeof(version));
 	a = wire_begin(&out, 1);
 	b = wire_begin(&out, 1);
 	wire_put_bytes(&out, 2, STR("s"));
 	c = wire_begin(&out, 1);
-	wire_put_bytes(&out, 4, (struct str){name, sizeof(name)});
+	wire_put_bytes(&out, 5, (struct str){version, sizeof(version)});
 	wire_end(&out, c);
 	wire_end(&out, b);
 	wire_put_bytes(&out, 2, STR("s3://b/sync"));
@@ -268,6 +268,41 @@ TEST(sync_cut_short)
 		send(id, (struct str){whole.ptr, n}, false);
 		kit_check(kit_wait(&k, id), GRPC_INVALID_ARGUMENT, "");
 	}
+	kit_close(&k);
+}
+
+/* What came is kept only for so long. */
+TEST(sync_client_that_falls_silent)
+{
+	static const char *const mute[] = {"nothing", "header"};
+	struct reply *r;
+	int32_t id;
+
+	open(0);
+	for (size_t i = 0; i < ARRAY_LEN(mute); i++) {
+		id = client_call(&k.client, SYNC, STR(""), false, NULL);
+		if (i > 0)
+			send(id, header("s"), false);
+		for (int s = 0; s < 50; s += 10) {
+			client_now_ns += 10 * SEC;
+			kit_turn(&k);
+		}
+		CHECK(!reply_of(&k.client, id)->closed);
+		for (int s = 0; s < 50; s += 10) {
+			client_now_ns += 10 * SEC;
+			kit_turn(&k);
+		}
+		r = kit_wait(&k, id);
+		kit_check(r, GRPC_CANCELLED, "makes no progress");
+	}
+	CHECK_INT(k.n_runs, 0);
+	id = call("s"); /* one that runs may be silent */
+	kit_started(&k, kit_next_run(&k));
+	for (int s = 0; s < 200; s += 10) {
+		client_now_ns += 10 * SEC;
+		kit_turn(&k);
+	}
+	CHECK(!reply_of(&k.client, id)->closed);
 	kit_close(&k);
 }
 
