@@ -194,7 +194,7 @@ static void print_runs(const Execution *e, struct buf *out)
 	if (e->crashes > 0)
 		buf_printf(out, ", %u crashed", e->crashes);
 	if (e->losses > 0)
-		buf_printf(out, ", %u lost with the worker", e->losses);
+		buf_printf(out, ", %u lost with the worker or a runner", e->losses);
 	buf_putc(out, '\n');
 }
 

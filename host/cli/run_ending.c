@@ -80,7 +80,12 @@ of_death(const struct run_end *end, struct logs *logs, const char *log, struct r
 		.max_rss_bytes = death->usage.ru_maxrss * INT64_C(1024),
 	};
 	death_describe(death, &e->message);
-	if (death->how == DEATH_KILLED || death->how == DEATH_STOPPED) {
+	if (death->how == DEATH_KILLED) { /* for another run: its own is told as cancelled */
+		e->result.system_origin = true;
+		fail(e, RUN_LOST, "");
+		return;
+	}
+	if (death->how == DEATH_STOPPED) {
 		fail(e, RUN_STOPPED, "");
 		return;
 	}

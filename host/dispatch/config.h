@@ -30,7 +30,7 @@ struct dispatch_config {
 	int64_t retry_first_ns, retry_most_ns; /* full jitter below first * 2^n and most */
 	const char *const *final_codes; /* errors never tried again; NULL-terminated, or NULL */
 	uint32_t poison_crashes;        /* of a directly submitted execution: then DEAD */
-	uint32_t losses_most;           /* host losses survived */
+	uint32_t losses_most;           /* of hosts and runners, survived */
 	uint32_t not_started_most;      /* runners that did not start, before giving up */
 
 	int64_t ask_ns, term_ns, kill_ns; /* cancel: how long each rung is given */

@@ -43,6 +43,7 @@ enum run_outcome {
 	RUN_NO_MEMORY,   /* it hit its memory limit */
 	RUN_NOT_STARTED, /* no run took place: the runner could not be started, or broke before */
 	RUN_STOPPED,     /* it ended because it was told to */
+	RUN_LOST,        /* its runner was ended for the sake of another run */
 };
 
 /* How a run ended. The spans are good until dispatch_run_ended returns. */

@@ -65,10 +65,28 @@ static struct retry_rule not_started(const struct retry_facts *f,
 	return rule;
 }
 
+/* Nothing is held against it, but one that only meets such neighbours must end some day. */
+static struct retry_rule lost(const struct retry_facts *f,
+			      const struct dispatch_config *config,
+			      struct retry_rule rule,
+			      uint64_t random)
+{
+	rule.losses = f->losses + 1;
+	rule.code = "RunnerLost";
+	rule.to = retry_after_loss(f->owned, rule.losses, config);
+	if (rule.to != EXEC_QUEUED)
+		return rule;
+	rule.to = EXEC_RETRY_WAIT;
+	rule.delay_ns =
+		retry_jitter(rule.losses, config->retry_first_ns, config->retry_most_ns, random);
+	return rule;
+}
+
 struct retry_rule
 retry_decide(const struct retry_facts *f, const struct dispatch_config *config, uint64_t random)
 {
-	struct retry_rule rule = {.failures = f->failures, .crashes = f->crashes};
+	struct retry_rule rule = {
+		.failures = f->failures, .crashes = f->crashes, .losses = f->losses};
 	struct verdict v;
 
 	if (f->outcome == RUN_DONE) {
@@ -82,6 +100,8 @@ retry_decide(const struct retry_facts *f, const struct dispatch_config *config, 
 	}
 	if (f->outcome == RUN_NOT_STARTED)
 		return not_started(f, config, rule, random);
+	if (f->outcome == RUN_LOST && !f->timed_out)
+		return lost(f, config, rule, random);
 	v = judge(f, config);
 	rule.code = v.code;
 	rule.failures++;

@@ -84,6 +84,8 @@ static const char *default_message(enum run_outcome outcome)
 		return "the runner could not be started";
 	case RUN_STOPPED:
 		return "the run was stopped";
+	case RUN_LOST:
+		return "its runner was ended for another run";
 	default:
 		return "the task failed";
 	}
@@ -153,6 +155,7 @@ static struct retry_facts facts_of(const struct execution *x, const struct run_r
 		.max_runs = x->row.max_runs,
 		.failures = x->row.failures,
 		.crashes = x->row.crashes,
+		.losses = x->row.losses,
 		.not_started = x->not_started,
 	};
 }
@@ -187,6 +190,7 @@ void run_over(struct execution *x, const struct run_result *r)
 	d->stats.crashes += rule.crashes - x->row.crashes;
 	x->row.failures = rule.failures;
 	x->row.crashes = rule.crashes;
+	x->row.losses = rule.losses;
 	x->not_started = rule.not_started;
 	if (rule.to == EXEC_RETRY_WAIT && x->is_sync)
 		rule.to = EXEC_RETRYABLE_FAILED;

@@ -153,7 +153,7 @@ void death_describe(const struct death *d, struct buf *out)
 			   (unsigned long long)d->cpu_seconds);
 		break;
 	case DEATH_KILLED:
-		buf_puts(out, "killed because a run did not stop when it was asked to");
+		buf_puts(out, "killed because another run in it did not stop when it was asked to");
 		break;
 	case DEATH_MISBEHAVED:
 		buf_printf(out, "killed because it misbehaved: %s", d->message);

@@ -191,6 +191,7 @@ static void next_rung(struct run *run)
 	}
 	if (r->pid != 0) {
 		r->killed = true;
+		runner_drain(r); /* it may end any moment, and what it is given now with it */
 		process_kill(r->process, SIGTERM);
 	}
 	set_rung(run, RUNG_TERM, &run->end.term_ns, run->generation->params.term_ns);

@@ -1,6 +1,7 @@
 """Plugins that do not end, end twice, end after they were cancelled, or leave threads and floods of
 output behind."""
 
+import json
 import os
 import sys
 import time
@@ -86,6 +87,45 @@ class Endless(Stopping):
             self.expect(self.w.client.wait(m, 60), "FAILED", "TimedOut")
         self.expect(self.w.client.wait(last), "SUCCEEDED")
         self.back_to_normal()
+
+
+class Neighbours(Stopping):
+    """Asynchronous executions share a runner, which is killed for the one that does not stop."""
+    ARGS = ("--slots", "8", "--cancel-grace", "1s")
+
+    def state_of(self, meta):
+        done = self.w.cli("task", "get", meta.split(b".")[1].decode(), "-o", "json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)["execution"]
+
+    def others_run_again(self, deaf, name, *words):
+        self.expect(self.w.client.wait(deaf, 60), name, *words)
+        for m in self.neighbours:
+            r = unruly.settle(lambda m=m: self.state_of(m),
+                              lambda x: (x["run"], x["state"]) == (2, "running"))
+            self.assertEqual((r["run"], r["state"]), (2, "running"), r)
+            self.assertEqual((r["failures"], r["losses"]), (0, 1), r)
+        for m in self.neighbours:
+            self.w.client.delete(m)
+        for m in self.neighbours:
+            self.expect(self.w.client.wait(m, 60), "ABORTED")
+        self.back_to_normal()
+
+    def begin(self):
+        """One that Flyte owns and may not fail once, and one that was submitted directly."""
+        self.neighbours = [self.running("never", kind="late", metadata=owned()),
+                           self.running("never", kind="late")]
+
+    def test_of_one_that_was_deleted(self):
+        self.begin()
+        deaf = self.running("never", kind="late", metadata=owned())
+        self.w.client.delete(deaf)
+        self.others_run_again(deaf, "ABORTED", "cancelled by Flyte")
+
+    def test_of_one_that_had_no_time_left(self):
+        self.begin()
+        deaf = self.w.create_unruly("never", kind="late", metadata=owned(), most=1)
+        self.others_run_again(deaf, "FAILED", "TimedOut")
 
 
 class Listening(Stopping):

@@ -76,6 +76,10 @@ static struct run_result result_of(enum script s, const struct dispatch_run *run
 	case NO_MEMORY:
 		r.outcome = RUN_NO_MEMORY;
 		break;
+	case LOSE:
+		r.outcome = RUN_LOST;
+		r.message = STR("killed for another");
+		break;
 	case BIG_FUTURES:
 		r.file_name = "futures.pb";
 		/* fall through */

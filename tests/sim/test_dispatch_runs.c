@@ -98,6 +98,33 @@ TEST(runner_that_never_begins_is_replaced)
 	CHECK_INT(trial_get(&c).run, 2);
 }
 
+TEST(a_run_whose_runner_ends_for_another_runs_again)
+{
+	struct dispatch_request r = trial_request();
+	struct dispatch_created c;
+
+	trial_begin();
+	trial.script = LOSE;
+	r.owned = true;
+	trial.takes = 10 * S;
+	CHECK_INT(trial_create(&r, &c), 0);
+	trial_pass(5 * S);
+	trial.script = FINISH;
+	trial_pass(30 * S);
+	CHECK_INT(trial_get(&c).phase, PHASE_SUCCEEDED);
+	CHECK_INT(trial_get(&c).run, 2);
+	CHECK_INT(trial.w.rows[0].row->failures, 0);
+	CHECK_INT(trial.w.rows[0].row->losses, 1);
+	trial.script = LOSE;
+	trial.takes = S;
+	CHECK_INT(trial_create(&r, &c), 0);
+	trial_pass(60 * S);
+	CHECK_INT(trial_get(&c).phase, PHASE_RETRYABLE_FAILED);
+	CHECK(str_is(trial_get(&c).code, "RunnerLost"));
+	CHECK_INT(trial_get(&c).run, 4);
+	CHECK_STR(trial.text, "killed for another");
+}
+
 TEST(request_is_read_again_when_it_was_not_kept)
 {
 	struct dispatch_request r = trial_request();

@@ -34,6 +34,7 @@ enum script {
 	FAIL_FINAL,   /* a non-recoverable one */
 	CRASH,        /* SIGSEGV */
 	NO_MEMORY,    /* its limit */
+	LOSE,         /* its runner ends for another run */
 	HANG,         /* until it is asked */
 	HANG_TERM,    /* until it is told */
 	HANG_KILL,    /* until it is killed */

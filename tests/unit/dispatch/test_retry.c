@@ -117,6 +117,29 @@ TEST(lost_hosts_are_survived_three_times)
 	CHECK_INT(retry_after_loss(false, 4, &c), EXEC_DEAD);
 }
 
+TEST(lost_runners_are_survived_three_times_and_count_nothing)
+{
+	struct retry_facts f = with(owned, RUN_LOST);
+
+	for (f.losses = 0; f.losses < 3; f.losses++) {
+		CHECK_INT(decide(f).to, EXEC_RETRY_WAIT);
+		CHECK_INT(decide(f).losses, f.losses + 1);
+		CHECK_INT(decide(f).failures, 0);
+		CHECK(decide(f).delay_ns <= NS_S << f.losses);
+	}
+	CHECK_INT(decide(f).to, EXEC_RETRYABLE_FAILED);
+	CHECK_STR(decide(f).code, "RunnerLost");
+	f = with(direct, RUN_LOST);
+	f.failures = 4;
+	CHECK_INT(decide(f).to, EXEC_RETRY_WAIT);
+	CHECK_INT(decide(f).failures, 4);
+	f.losses = 3;
+	CHECK_INT(decide(f).to, EXEC_DEAD);
+	f.timed_out = true; /* it was to end itself */
+	CHECK_INT(decide(f).to, EXEC_FAILED);
+	CHECK_STR(decide(f).code, "TimedOut");
+}
+
 TEST(jitter_is_full_and_bounded)
 {
 	uint64_t random = 1;

@@ -240,6 +240,38 @@ TEST(kill_is_at_once)
 	driver_close();
 }
 
+static bool term_was_sent(void *arg)
+{
+	return ((struct told *)arg)->run.end.term_ns != 0;
+}
+
+/* A plugin that has blocked SIGTERM: between that and SIGKILL its runner gets nothing new. */
+TEST(a_runner_that_is_told_to_end_gets_no_new_runs)
+{
+	struct runner_generation *g;
+	struct told deaf, beside, new;
+
+	driver_open(NULL);
+	g = GENERATION(.max = 2, .max_inflight = 20, .grace_ns = 300 * MS, .term_ns = 60000 * MS);
+	driver_start(g, &beside, "never");
+	driver_wait_begun(&beside, 1);
+	driver_start(g, &deaf, "stubborn");
+	driver_wait_begun(&deaf, 1);
+	run_cancel(&deaf.run, 1);
+	driver_until(term_was_sent, &deaf, "SIGTERM");
+	driver_run(g, &new, "echo new");
+	CHECK_INT(new.how, RUN_COMPLETED);
+	CHECK(!deaf.done && !beside.done);
+	run_kill(&deaf.run, 1);
+	driver_wait(&deaf);
+	CHECK_INT(deaf.how, RUN_CANCELLED);
+	driver_wait(&beside);
+	CHECK_INT(beside.how, RUN_DIED);
+	CHECK_INT(beside.death, DEATH_KILLED);
+	CHECK(strstr(beside.why, "another run in it did not stop"));
+	driver_close();
+}
+
 /* ---- misbehaviour ------------------------------------------------------------------------- */
 
 TEST(completed_twice_counts_once)
