@@ -47,7 +47,7 @@ static void add_frames(const struct death *death, struct buf *out)
 }
 
 /* The document that stands beside the outputs' place, as the container entrypoint writes it. */
-static void make_document(struct run_ending *e, const struct death *death, bool memory)
+static void make_document(struct run_ending *e, const struct death *death, bool final)
 {
 	_cleanup_(buf_done) struct buf what = BUF_INIT, frames = BUF_INIT;
 	struct failure f;
@@ -58,8 +58,8 @@ static void make_document(struct run_ending *e, const struct death *death, bool 
 		.code = e->result.code,
 		.text = {what.data, what.len},
 		.trace = {frames.data, frames.len},
-		.kind = memory ? ERROR_NON_RECOVERABLE : ERROR_RECOVERABLE,
-		.origin = memory ? ORIGIN_USER : ORIGIN_SYSTEM,
+		.kind = final ? ERROR_NON_RECOVERABLE : ERROR_RECOVERABLE,
+		.origin = final ? ORIGIN_USER : ORIGIN_SYSTEM,
 		.timestamp_ns = clock_realtime_ns(),
 	};
 	if (!what.failed && !frames.failed && failure_encode(&f, &e->document, NULL) == 0)
@@ -71,6 +71,7 @@ of_death(const struct run_end *end, struct logs *logs, const char *log, struct r
 {
 	const struct death *death = end->death;
 	bool memory = death->how == DEATH_OUT_OF_MEMORY;
+	bool time = death->how == DEATH_CPU_TIME && !death->shared;
 
 	e->result.usage = (struct row_usage){
 		.cpu_ns = (death->usage.ru_utime.tv_sec + death->usage.ru_stime.tv_sec) *
@@ -89,7 +90,7 @@ of_death(const struct run_end *end, struct logs *logs, const char *log, struct r
 		fail(e, RUN_STOPPED, "");
 		return;
 	}
-	if (!end->began && !memory) {
+	if (!end->began && !memory && !time) {
 		fail(e, RUN_NOT_STARTED, "");
 		return;
 	}
@@ -97,9 +98,14 @@ of_death(const struct run_end *end, struct logs *logs, const char *log, struct r
 		buf_putc(&e->message, '\n');
 	add_frames(death, &e->message);
 	add_last_lines(logs, log, &e->message);
-	e->result.system_origin = !memory;
-	fail(e, memory ? RUN_NO_MEMORY : RUN_CRASHED, memory ? "OutOfMemory" : "PluginCrashed");
-	make_document(e, death, memory);
+	e->result.system_origin = !memory && !time;
+	if (memory)
+		fail(e, RUN_NO_MEMORY, "OutOfMemory");
+	else if (time)
+		fail(e, RUN_NO_CPU_TIME, "CpuTimeExceeded");
+	else
+		fail(e, RUN_CRASHED, "PluginCrashed");
+	make_document(e, death, memory || time);
 }
 
 /* ---- the runner said how --------------------------------------------------------------------- */

@@ -41,6 +41,7 @@ enum run_outcome {
 	RUN_ERROR,       /* the task says it failed: code, message, recoverable */
 	RUN_CRASHED,     /* the plugin took its process down: code and message say how */
 	RUN_NO_MEMORY,   /* it hit its memory limit */
+	RUN_NO_CPU_TIME, /* it used up its CPU time */
 	RUN_NOT_STARTED, /* no run took place: the runner could not be started, or broke before */
 	RUN_STOPPED,     /* it ended because it was told to */
 	RUN_LOST,        /* its runner was ended for the sake of another run */

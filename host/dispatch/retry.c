@@ -42,6 +42,8 @@ static struct verdict judge(const struct retry_facts *f, const struct dispatch_c
 		return (struct verdict){"PluginCrashed", true};
 	case RUN_NO_MEMORY:
 		return (struct verdict){"OutOfMemory", false};
+	case RUN_NO_CPU_TIME:
+		return (struct verdict){"CpuTimeExceeded", false};
 	case RUN_STOPPED:
 		return (struct verdict){"Stopped", true};
 	default:

@@ -80,6 +80,8 @@ static const char *default_message(enum run_outcome outcome)
 		return "the plugin crashed";
 	case RUN_NO_MEMORY:
 		return "the memory limit was reached";
+	case RUN_NO_CPU_TIME:
+		return "the CPU time was used up";
 	case RUN_NOT_STARTED:
 		return "the runner could not be started";
 	case RUN_STOPPED:

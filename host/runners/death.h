@@ -27,6 +27,7 @@ struct death {
 	uint64_t cpu_seconds;     /* limit; 0: none */
 	struct rusage usage;      /* of the runner's whole life */
 	pid_t pid;
+	bool shared; /* more than one run had begun in it: whose doing it was, nobody can tell */
 	struct once_frame *frames; /* of the crash, named; innermost first */
 	size_t n_frames;
 	char trace_note[160];

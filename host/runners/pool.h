@@ -72,9 +72,9 @@ struct runner_generation_params {
 	int64_t start_ns;      /* most time to start; 0: 10 s */
 	int64_t grace_ns;      /* from cancel to SIGTERM; 0: 5 s */
 	int64_t term_ns;       /* from SIGTERM to SIGKILL; 0: 5 s */
-	struct runner_limits limits;
-	/* Which of them are narrower than the plugin's own, as a task asked for. An end at one of
-	 * these does not count against the plugin; nor does a runner that did not start with them:
+	struct runner_limits limits; /* an end at one does not count against the plugin */
+	/* Which of them are narrower than the plugin's own, as a task asked for. With its memory no
+	 * end at all counts against the plugin; with any, nor does a runner that did not start:
 	 * what waits for it then ends, as out of memory or as not begun. */
 	struct runner_limits asked;
 };

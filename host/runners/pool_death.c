@@ -296,10 +296,13 @@ static void count_failed_start(struct pool_runner *r, struct death *d)
 		generation_quarantined(g);
 }
 
-static bool at_asked_limit(const struct runner_generation *g, const struct death *d)
+/* Whoever asks for much ends at the limit, whatever the plugin; and with the memory of one task's
+ * own wish every end is that task's affair, because a plugin that lacks memory may end in any way.
+ */
+static bool is_the_tasks_doing(const struct runner_generation *g, const struct death *d)
 {
-	return (d->how == DEATH_OUT_OF_MEMORY && g->params.asked.memory) ||
-	       (d->how == DEATH_CPU_TIME && g->params.asked.cpu_seconds);
+	return (d->how == DEATH_OUT_OF_MEMORY && g->params.limits.memory) ||
+	       (d->how == DEATH_CPU_TIME && g->params.limits.cpu_seconds) || g->params.asked.memory;
 }
 
 static void count_crash(struct pool_runner *r, const struct death *d)
@@ -312,7 +315,7 @@ static void count_crash(struct pool_runner *r, const struct death *d)
 	if (d->signal > 0 && d->signal < (int)ARRAY_LEN(s->crashes_by_signal))
 		s->crashes_by_signal[d->signal]++;
 	say_reason(g, d, "");
-	if (!at_asked_limit(g, d) && poison_crashed(&g->poison, loop_now_ns()))
+	if (!is_the_tasks_doing(g, d) && poison_crashed(&g->poison, loop_now_ns()))
 		generation_quarantined(g);
 }
 
@@ -368,6 +371,8 @@ void runner_ended(struct pool_runner *r, const struct process_end *end)
 	run_list_init(&dead);
 	sort_runs(r, &dead);
 	d = judge(r, was, end);
+	if (d)
+		d->shared = dead.n > 1;
 	unlink_runner(r);
 	if (d && !started && d->how != DEATH_STOPPED)
 		count_failed_start(r, d);

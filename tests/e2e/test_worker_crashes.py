@@ -214,6 +214,16 @@ class Limits(unittest.TestCase):
 
 class Memory(unruly.Case):
     @unittest.skipIf(unruly.SANITIZED, "a sanitized runner has no memory limit")
+    def test_crashes_with_the_memory_of_one_task_are_no_quarantine_for_others(self):
+        """A plugin may take the lack of memory in any way."""
+        for how, word in (("exit", r"exit\(1\)"), ("segv", "SIGSEGV")):
+            for _ in range(5):
+                meta = self.w.create_unruly(how, 1, limits={"MEMORY": "256Mi"}, metadata=owned())
+                self.expect(self.w.client.wait(meta), "RETRYABLE_FAILED", word)
+        self.still_serves()
+        self.assertNotIn("quarantined", self.w.log())
+
+    @unittest.skipIf(unruly.SANITIZED, "a sanitized runner has no memory limit")
     def test_limits_of_one_task_are_no_quarantine_for_others(self):
         """Too little to load the plugin, and, many times, too little to run it."""
         with self.others():
@@ -239,6 +249,31 @@ class Memory(unruly.Case):
         self.expect(self.w.client.wait(self.w.create_unruly("sleep", 1, limits=limits)),
                     "SUCCEEDED")
         self.back_to_normal()
+
+
+class Greedy(unruly.Case):
+    """The operator's own limits: inputs that come to them are no fault of the plugin's."""
+    ENV = {"TASKHOST_LIMITS_CPU_TIME": "1s"} if unruly.SANITIZED else {
+        "TASKHOST_LIMITS_CPU_TIME": "1s", "TASKHOST_LIMITS_MEMORY": "256Mi"}
+
+    def greedy(self, how, code, *words):
+        with self.others():
+            metas = [self.w.create_unruly(how, metadata=owned()) for _ in range(5)]
+            for m in metas:
+                r = self.w.client.wait(m, 60)
+                self.expect(r, "FAILED", code, *words)
+                self.assertEqual((r.agent_error.code, r.agent_error.kind, r.agent_error.origin),
+                                 (code, 0, 1))  # not recoverable; of the user
+            self.still_serves()
+        self.assertNotIn("quarantined", self.w.log())
+        self.back_to_normal()
+
+    def test_cpu_time(self):
+        self.greedy("loop", "CpuTimeExceeded", "used up its CPU time of 1 s")
+
+    @unittest.skipIf(unruly.SANITIZED, "a sanitized runner has no memory limit")
+    def test_memory(self):
+        self.greedy("hoard", "OutOfMemory", r"256(\.0)? ?Mi")
 
 
 class Poison(unruly.Case):

@@ -29,6 +29,9 @@ TEST(flytes_own_map_as_promised)
 	f = with(owned, RUN_NO_MEMORY);
 	CHECK_INT(decide(f).to, EXEC_FAILED);
 	CHECK_STR(decide(f).code, "OutOfMemory");
+	f = with(owned, RUN_NO_CPU_TIME);
+	CHECK_INT(decide(f).to, EXEC_FAILED);
+	CHECK_STR(decide(f).code, "CpuTimeExceeded");
 	f = with(owned, RUN_CRASHED);
 	f.timed_out = true;
 	CHECK_INT(decide(f).to, EXEC_FAILED);
@@ -66,6 +69,7 @@ TEST(final_errors_are_not_tried_again)
 	f.code = STR("USER:Hopeless");
 	CHECK_INT(decide(f).to, EXEC_FAILED);
 	CHECK_INT(decide(with(direct, RUN_NO_MEMORY)).to, EXEC_FAILED);
+	CHECK_INT(decide(with(direct, RUN_NO_CPU_TIME)).to, EXEC_FAILED);
 }
 
 TEST(three_crashes_are_poison)

@@ -194,6 +194,7 @@ static void keep_death(struct told *t, const struct death *d)
 	_cleanup_(buf_done) struct buf text = BUF_INIT;
 
 	t->death = d->how;
+	t->shared = d->shared;
 	t->signal = d->signal;
 	t->code = d->code;
 	death_describe(d, &text);

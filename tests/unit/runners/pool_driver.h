@@ -43,6 +43,7 @@ struct told {
 	uint32_t cancelled;
 	enum death_how death;
 	int signal, code;
+	bool shared;      /* the death, with others */
 	char why[4096];   /* death_describe, or the error */
 	char trace[4096]; /* frames, one per line */
 	int64_t queued_ns, started_ns, ended_ns, done_ns, asked_ns, term_ns, kill_ns;

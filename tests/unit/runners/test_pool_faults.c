@@ -94,6 +94,25 @@ TEST(cpu_time_is_limited)
 	CHECK_INT(t.how, RUN_DIED);
 	CHECK_INT(t.death, DEATH_CPU_TIME);
 	CHECK(strstr(t.why, "used up its CPU time of 1 s"));
+	CHECK(!t.shared);
+	driver_close();
+}
+
+TEST(cpu_time_that_several_may_have_used_up_is_told)
+{
+	struct runner_generation *g;
+	struct told t, beside;
+
+	driver_open(NULL);
+	g = GENERATION(.max_inflight = 20, .limits = {.cpu_seconds = 1});
+	driver_start(g, &beside, "never");
+	driver_wait_begun(&beside, 1);
+	driver_run(g, &t, "busy 60000000");
+	CHECK_INT(t.death, DEATH_CPU_TIME);
+	CHECK(t.shared);
+	driver_wait(&beside);
+	CHECK_INT(beside.how, RUN_DIED);
+	CHECK(beside.shared);
 	driver_close();
 }
 

@@ -120,6 +120,53 @@ TEST(out_of_memory_that_a_task_asked_for_is_no_poison)
 	driver_close();
 }
 
+static void is_no_poison(struct runner_generation *g, const char *inputs, enum death_how how)
+{
+	struct runner_generation_status status;
+	struct told t;
+
+	for (int i = 0; i < 5; i++) {
+		driver_run(g, &t, inputs);
+		CHECK_INT(t.how, RUN_DIED);
+		CHECK_INT(t.death, how);
+	}
+	runner_generation_status(g, &status);
+	CHECK(!status.quarantined);
+	CHECK(status.reason[0]);
+	CHECK_INT(status.crashes % 5, 0);
+	CHECK_INT(driver.changes, 0);
+	driver_run(g, &t, "echo on");
+	CHECK_STR(t.document, "on");
+}
+
+/* Whether an end is one for want of memory cannot always be told. */
+TEST(crashes_with_the_memory_of_a_task_are_no_poison)
+{
+	struct runner_generation *g;
+
+	driver_open(NULL);
+	g = GENERATION(.asked = {.memory = 1 << 30});
+	is_no_poison(g, "exit 3", DEATH_EXITED);
+	is_no_poison(g, "crash", DEATH_SIGNALLED);
+	driver_close();
+}
+
+TEST(ends_at_the_operators_limits_are_no_poison)
+{
+	struct runner_generation *g;
+
+	driver_open(NULL);
+	g = GENERATION(.limits = {.cpu_seconds = 1});
+	is_no_poison(g, "busy 60000000", DEATH_CPU_TIME);
+	driver_close();
+	if (SANITIZED)
+		test_skip("no memory limit under a sanitizer");
+	driver_open(NULL);
+	g = GENERATION(.limits = {.memory = 200 << 20});
+	is_no_poison(g, "alloc", DEATH_OUT_OF_MEMORY);
+	driver_close();
+}
+
 static void no_program(struct runner_pool_params *p)
 {
 	p->program = "/nowhere/taskhost-runner";
