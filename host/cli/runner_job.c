@@ -229,6 +229,8 @@ void runner_job_run(struct runner_state *s, struct runner_run *run)
 		runner_complete(run, run->id, 0, (struct str){s->no_memory.data, s->no_memory.len});
 		return;
 	}
+	if (s->own_process && atomic_load(&s->open) == 0)
+		runner_traces_remove(&s->traces, run);
 	if (s->cpu_mark_ns == 0)
 		s->cpu_mark_ns = thread_cpu_ns();
 	mark_ns = job->cpu_mark_ns = s->cpu_mark_ns;

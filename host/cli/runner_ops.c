@@ -119,6 +119,8 @@ static void state_free(struct runner_state *s)
 {
 	if (!s)
 		return;
+	if (s->own_process)
+		runner_traces_done(&s->traces);
 	runner_find_done(s);
 	buf_done(&s->no_memory);
 	arena_done(&s->arena);
@@ -167,6 +169,9 @@ static int init(void *ctx, const struct runner_start *start, void **ret_state, s
 		state_free(s);
 		return code;
 	}
+	s->own_process = !start->in_process;
+	if (s->own_process)
+		runner_traces_keep(&s->traces);
 	once_step(s->about, s->idle_step);
 	*ret_state = s;
 	return 0;

@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "cli/run_message.h"
 #include "cli/runner_ops.h"
+#include "cli/runner_traces.h"
 #include "task/task.h"
 
 #include <pthread.h>
@@ -45,7 +46,9 @@ struct runner_state {
 	struct map tasks; /* by name: struct native_task */
 	struct runner_resume resume;
 	struct buf no_memory; /* the document of a run that ended for lack of memory */
-	int64_t cpu_mark_ns;  /* CPU time of the runner's thread that runs have had; 0: not known */
+	bool own_process;
+	struct runner_traces traces; /* with own_process */
+	int64_t cpu_mark_ns; /* CPU time of the runner's thread that runs have had; 0: not known */
 };
 
 /* ---- runner_job.c: a run, from what the host sent to what it is told --------------------------- */
