@@ -8,7 +8,14 @@
 #define NS_MS INT64_C(1000000)
 #define NS_S  INT64_C(1000000000)
 
-enum limit_kind { LIMIT_HOST, LIMIT_PENDING, LIMIT_PLUGIN, LIMIT_TYPE, LIMIT_KINDS };
+enum limit_kind {
+	LIMIT_HOST,
+	LIMIT_PENDING,
+	LIMIT_SHARE, /* of one plugin in LIMIT_PENDING; follows from that */
+	LIMIT_PLUGIN,
+	LIMIT_TYPE,
+	LIMIT_KINDS,
+};
 
 struct dispatch_limit {
 	enum limit_kind kind;
@@ -18,7 +25,7 @@ struct dispatch_limit {
 
 struct dispatch_config {
 	uint32_t slots;         /* runs at once on this host */
-	uint32_t pending_slots; /* runs of asynchronous executors at once */
+	uint32_t pending_slots; /* runs of asynchronous executors at once; 9/10 of one plugin */
 	const struct dispatch_limit *limits;
 	size_t n_limits;
 	uint32_t queue_most;  /* live executions before new ones are refused */

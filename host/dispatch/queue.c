@@ -61,11 +61,21 @@ static uint32_t configured(const struct queue *q, enum limit_kind kind, struct s
 	return UINT32_MAX;
 }
 
+/* The rest is for other plugins. */
+static uint32_t share_of(uint32_t slots)
+{
+	return slots - slots / 10;
+}
+
 static struct gate *get_gate(struct queue *q, enum limit_kind kind, struct str name)
 {
 	struct gate *g = find_gate(q, kind, name);
 
-	return g ? g : new_gate(q, kind, name, configured(q, kind, name));
+	if (g)
+		return g;
+	return new_gate(q, kind, name,
+			kind == LIMIT_SHARE ? share_of(q->pending->most)
+					    : configured(q, kind, name));
 }
 
 /* Somebody stopped at this gate may pass now. */
@@ -73,6 +83,18 @@ static void gate_opens(struct queue *q, struct gate *g)
 {
 	if (gate_has_room(g) && heap_min(&g->stopped) && !list_linked(&g->has_room))
 		list_append(&q->roomy, &g->has_room);
+}
+
+static void set_shares(struct queue *q)
+{
+	list_foreach (&q->all_gates, node) {
+		struct gate *g = CONTAINER_OF(node, struct gate, all);
+
+		if (g->kind != LIMIT_SHARE)
+			continue;
+		g->most = share_of(q->pending->most);
+		gate_opens(q, g);
+	}
 }
 
 int queue_set_limit(struct queue *q, enum limit_kind kind, struct str name, uint32_t most)
@@ -85,6 +107,8 @@ int queue_set_limit(struct queue *q, enum limit_kind kind, struct str name, uint
 		return ERR_NOMEM;
 	g->most = most;
 	gate_opens(q, g);
+	if (g == q->pending)
+		set_shares(q);
 	return 0;
 }
 
@@ -155,13 +179,20 @@ static void hold_lane(struct queue *q, struct lane *l, const struct dispatch_hol
 	heap_insert(&q->held, &l->turn, hold->until_ns);
 }
 
+/* It says nothing that would not be known again. */
+static bool is_forgettable(const struct gate *g)
+{
+	return g->kind == LIMIT_SHARE ||
+	       (g->most == UINT32_MAX && g->kind != LIMIT_HOST && g->kind != LIMIT_PENDING);
+}
+
 static void leave_gates(struct queue *q, struct lane *l)
 {
 	while (l->n_gates > 0) {
 		struct gate *g = l->gates[--l->n_gates];
 
 		g->lanes--;
-		if (g->lanes == 0 && g->most == UINT32_MAX && g != q->host && g != q->pending)
+		if (g->lanes == 0 && is_forgettable(g))
 			free_gate(q, g);
 	}
 }
@@ -224,6 +255,7 @@ static struct lane *new_lane(struct queue *q, struct str plugin, struct str type
 	for (int p = 0; p < QUEUE_PRIORITIES; p++)
 		list_init(&l->waiting[p]);
 	if (!add_gate(q, l, LIMIT_TYPE, type) || !add_gate(q, l, LIMIT_PLUGIN, plugin) ||
+	    (pending && !add_gate(q, l, LIMIT_SHARE, plugin)) ||
 	    hash_add(&q->lanes, &l->node, lane_hash(plugin, type, pending)) < 0) {
 		leave_gates(q, l);
 		free(l);

@@ -1,6 +1,7 @@
 /* What waits for a slot. Executions of one plugin and type stand in one lane: one queue per
  * priority, first in first out. A lane belongs to gates: limits on how many may run at once, on the
- * host, of a plugin, of a type. The queue gives out whose turn it is: among the lanes that pass all
+ * host, of a plugin, of a type. Pending runs may last for ever, so one plugin never gets all of their
+ * slots. The queue gives out whose turn it is: among the lanes that pass all
  * their gates the one whose first execution has waited longest, a step of priority counting as
  * `aging_ns` of waiting.
  *
@@ -15,7 +16,7 @@
 #include "loop/heap.h"
 
 #define QUEUE_PRIORITIES 10
-#define LANE_GATES       3
+#define LANE_GATES       4
 
 struct gate {
 	struct hash_node node;

@@ -8,6 +8,7 @@
 static const char *const kind_names[LIMIT_KINDS] = {
 	[LIMIT_HOST] = "slots of this worker",
 	[LIMIT_PENDING] = "pending runs of this worker",
+	[LIMIT_SHARE] = "pending runs of plugin",
 	[LIMIT_PLUGIN] = "plugin",
 	[LIMIT_TYPE] = "type",
 };

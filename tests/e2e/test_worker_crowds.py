@@ -1,6 +1,7 @@
 """Very many executions at once, and clients that go away in the middle of a call."""
 
 import os
+import shutil
 import sys
 import threading
 import time
@@ -9,6 +10,7 @@ import urllib.request
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import grpc
 import tap
+import taskhost
 import unruly
 import worker
 from unruly import MIB
@@ -69,6 +71,19 @@ class Queue(unruly.Case):
             self.expect(self.w.client.wait(m, 60), "ABORTED")
         self.still_serves("late")
         self.back_to_normal()
+
+    def test_endless_pending_runs_of_one_plugin_leave_others_some(self):
+        place = taskhost.Place()
+        self.addCleanup(shutil.rmtree, place.root, True)
+        w, self.w = self.w, unruly.Worker(place)
+        self.addCleanup(setattr, self, "w", w)
+        self.addCleanup(self.w.kill)
+        metas = [a.resource_meta for a in self.at_once(
+            "CreateTask", [unruly.request("never", kind="late")] * 9001)]
+        r = unruly.settle(lambda: self.w.client.get(metas[-1]), lambda r: "in use" in r.message, 60)
+        self.assertRegex(r.message, "pending runs of plugin unruly_late: 9000 of 9000 in use")
+        r = self.w.client.wait(self.w.client.create("echo_async", {"x": 7}), 60)
+        self.expect(r, "SUCCEEDED")
 
     def test_two_thousand_pending_complete(self):
         metas = [a.resource_meta for a in self.at_once(

@@ -127,6 +127,43 @@ TEST(pending_runs_need_no_host_slot)
 	queue_done(&q);
 }
 
+static void add_pending(size_t i, const char *plugin, const char *type, int64_t since)
+{
+	CHECK_INT(queue_join(&q, &items[i], str_of(plugin), str_of(type), true), 0);
+	queue_add(&q, &items[i], since);
+}
+
+TEST(one_plugin_never_has_all_slots_of_pending_runs)
+{
+	char why[200];
+
+	begin(1, NULL, 0);
+	CHECK_INT(queue_set_limit(&q, LIMIT_PENDING, STR_NULL, 20), 0);
+	for (size_t i = 0; i < 30; i++) /* of two types */
+		add_pending(i, "a", i % 2 ? "t" : "u", (int64_t)i);
+	for (int i = 0; i < 18; i++)
+		CHECK_INT(next(100), i);
+	CHECK_INT(next(100), -1);
+	CHECK(queue_why(&items[18], why, sizeof(why)));
+	CHECK_STR(why, "pending runs of plugin a: 18 of 18 in use");
+	for (size_t i = 30; i < 33; i++)
+		add_pending(i, "b", "t", 200);
+	CHECK_INT(next(200), 30);
+	CHECK_INT(next(200), 31);
+	CHECK_INT(next(200), -1); /* the last of all 20 */
+	CHECK(queue_why(&items[32], why, sizeof(why)));
+	CHECK_STR(why, "pending runs of this worker: 20 of 20 in use");
+	queue_give_back(&q, &items[31]);
+	CHECK_INT(next(200), 32); /* not the older one of a */
+	queue_give_back(&q, &items[3]);
+	CHECK_INT(next(200), 18);
+	CHECK_INT(queue_set_limit(&q, LIMIT_PENDING, STR_NULL, 30), 0);
+	for (int i = 19; i < 28; i++)
+		CHECK_INT(next(200), i);
+	CHECK_INT(next(200), -1); /* 27 of a, 2 of b */
+	queue_done(&q);
+}
+
 TEST(held_lanes_are_asked_again_when_it_is_time)
 {
 	char why[200];
