@@ -40,7 +40,8 @@ int template_limits(struct str task_template, struct runner_limits *ret, struct 
 	while (rc == 0 && view_next(&v, &f) > 0)
 		if (f.number == RESOURCES_LIMITS && f.wire_type == WIRE_LEN)
 			rc = read_entry(f.bytes, &limits, err);
-	if (rc == 0)
-		*ret = limits;
-	return rc;
+	if (rc < 0)
+		return err_wrap(err, "a resource limit of the task's template");
+	*ret = limits;
+	return 0;
 }

@@ -76,7 +76,8 @@ enum stop_how {
 struct dispatch_runners {
 	/* True when a run may be handed over; else *hold. NULL: always. */
 	bool (*ready)(void *user, struct str plugin, struct str type, struct dispatch_hold *hold);
-	/* 0: dispatch_run_started may follow, and dispatch_run_ended follows once. */
+	/* 0: dispatch_run_started may follow, and dispatch_run_ended follows once. ERR_INVALID: the
+	 * request can never run; any other code: it is tried again. */
 	int (*start)(void *user, const struct dispatch_run *run, struct error *err);
 	/* Asks a run that has not ended to end; it is still told by dispatch_run_ended. */
 	void (*stop)(void *user, uint64_t id, uint32_t run, enum stop_how how);

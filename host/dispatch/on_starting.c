@@ -10,6 +10,19 @@ static void not_started(struct execution *x, const char *why)
 	run_over(x, &r);
 }
 
+static void not_handed_over(struct execution *x, const struct error *why)
+{
+	struct run_result r = {.outcome = RUN_ERROR,
+			       .code = STR("InvalidRequest"),
+			       .message = str_of(why->message)};
+
+	x->has_runner = false;
+	if (why->code == ERR_INVALID)
+		run_over(x, &r);
+	else
+		not_started(x, why->message);
+}
+
 static void hand_over(struct dispatch *d, struct execution *x)
 {
 	struct error err = ERROR_INIT;
@@ -42,8 +55,7 @@ static void hand_over(struct dispatch *d, struct execution *x)
 	if (x->is_sync)
 		exec_drop_spec(x);
 	if (rc < 0) {
-		x->has_runner = false;
-		not_started(x, err.message);
+		not_handed_over(x, &err);
 		return;
 	}
 	exec_set_timer(x, MIN(now + d->config.start_ns, x->deadline_ns));

@@ -11,7 +11,7 @@ quantity(struct str text, const char *what, const char *example, int64_t *ret, s
 	*ret = 0;
 	if (text.len == 0)
 		return 0;
-	if (!parse_quantity_milli(text, ret) || *ret <= 0)
+	if (!parse_quantity_milli(text, ret) || *ret < 0)
 		return err_set(err, ERR_INVALID,
 			       "\"" STR_FMT "\" is no amount of %s: write it as \"%s\"",
 			       STR_ARG(text), what, example);

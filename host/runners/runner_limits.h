@@ -15,8 +15,8 @@ struct runner_limits {
 	uint64_t processes; /* in its control group; held by a control group only */
 };
 
-/* Kubernetes quantities ("512Mi", "1500m"); an empty one is no limit. ERR_INVALID names the field.
- */
+/* Kubernetes quantities ("512Mi", "1500m"); an empty one, or 0, is no limit. ERR_INVALID names
+ * the field. */
 int limits_memory(struct str quantity, uint64_t *ret_bytes, struct error *err);
 int limits_cpu(struct str quantity, uint64_t *ret_milli, struct error *err);
 

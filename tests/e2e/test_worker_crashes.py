@@ -212,6 +212,23 @@ class Limits(unittest.TestCase):
             self.assertGreater(len(w.processes()), 40)
 
 
+class Quantities(unruly.Case):
+    def test_those_that_can_never_be_kept_fail_at_once(self):
+        for name, text, what in (("CPU", "abc", "CPU"), ("CPU", "-1", "CPU"), ("MEMORY", "9e18", "memory"),
+                                 ("MEMORY", "-1Gi", "memory")):
+            for metadata in (owned(), None):
+                m = self.w.create_unruly("sleep", limits={name: text}, metadata=metadata)
+                r = self.w.client.wait(m)
+                self.expect(r, "FAILED", f'a resource limit of the task\'s template: "{text}" is no amount of {what}')
+                self.assertEqual((r.agent_error.code, r.agent_error.kind, r.agent_error.origin),
+                                 ("InvalidRequest", 0, 1))  # not recoverable; of the user
+
+    def test_nought_is_no_limit(self):
+        for limits in ({"CPU": "0"}, {"MEMORY": "0"}, {"CPU": "0m", "MEMORY": "0Gi"}):
+            m = self.w.create_unruly("sleep", limits=limits)
+            self.expect(self.w.client.wait(m), "SUCCEEDED")
+
+
 class Memory(unruly.Case):
     @unittest.skipIf(unruly.SANITIZED, "a sanitized runner has no memory limit")
     def test_crashes_with_the_memory_of_one_task_are_no_quarantine_for_others(self):

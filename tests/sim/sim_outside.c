@@ -147,6 +147,8 @@ static int start(void *user, const struct dispatch_run *run, struct error *err)
 	check_start(w, run);
 	if (script == NO_START)
 		return err_set(err, ERR_IO, "cannot fork");
+	if (script == WRONG)
+		return err_set(err, ERR_INVALID, "\"abc\" is no amount");
 	i = add_run(w, run, script);
 	if (script == SLOW_START)
 		return 0;

@@ -125,6 +125,27 @@ TEST(a_run_whose_runner_ends_for_another_runs_again)
 	CHECK_STR(trial.text, "killed for another");
 }
 
+TEST(a_request_that_can_never_run_fails_at_once)
+{
+	struct dispatch_request r = trial_request();
+	struct dispatch_answer a;
+	struct dispatch_created c;
+
+	for (int owned = 0; owned < 2; owned++) {
+		trial_begin();
+		trial.script = WRONG;
+		r.owned = owned;
+		r.retries = 5;
+		CHECK_INT(trial_create(&r, &c), 0);
+		trial_pass(10 * MS);
+		a = trial_get(&c);
+		CHECK_INT(a.phase, PHASE_FAILED);
+		CHECK(str_is(a.code, "InvalidRequest"));
+		CHECK_INT(a.run, 1);
+		CHECK_STR(trial.text, "\"abc\" is no amount");
+	}
+}
+
 TEST(request_is_read_again_when_it_was_not_kept)
 {
 	struct dispatch_request r = trial_request();

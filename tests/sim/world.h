@@ -40,6 +40,7 @@ enum script {
 	HANG_KILL,    /* until it is killed */
 	HANG_FOREVER, /* not even then */
 	NO_START,     /* start() fails */
+	WRONG,        /* start() says that it never works */
 	SLOW_START,   /* never says it began, until killed */
 	TWICE,        /* finishes twice, with different outputs */
 	FAIL_TWICE,   /* fails, and long after says that it finished */

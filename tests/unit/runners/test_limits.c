@@ -20,6 +20,11 @@ TEST(kubernetes_quantities)
 	CHECK_INT(n, 1500);
 	CHECK_OK(limits_cpu(STR("2"), &n, &err), err);
 	CHECK_INT(n, 2000);
+	CHECK_OK(limits_cpu(STR("0"), &n, &err), err); /* none */
+	CHECK_INT(n, 0);
+	n = 7;
+	CHECK_OK(limits_memory(STR("0Mi"), &n, &err), err);
+	CHECK_INT(n, 0);
 }
 
 TEST(bad_quantities)
@@ -30,7 +35,8 @@ TEST(bad_quantities)
 	CHECK_ERR(limits_memory(STR("lots"), &n, &err), ERR_INVALID, err,
 		  "\"lots\" is no amount of memory: write it as \"512Mi\"");
 	CHECK_ERR(limits_memory(STR("-1Gi"), &n, &err), ERR_INVALID, err, "no amount of memory");
-	CHECK_ERR(limits_cpu(STR("0"), &n, &err), ERR_INVALID, err, "no amount of CPU");
+	CHECK_ERR(limits_memory(STR("9e18"), &n, &err), ERR_INVALID, err, "no amount of memory");
+	CHECK_ERR(limits_cpu(STR("-1"), &n, &err), ERR_INVALID, err, "no amount of CPU");
 	CHECK_INT(n, 7);
 }
 
