@@ -209,8 +209,6 @@ static th_status deck_publish(th_exec *handle, th_errout *error)
 	page = (struct deck_page){
 		.timeline = e->params->timeline,
 		.decks = e->decks,
-		.plugin = e->params->plugin,
-		.inputs = &e->input_map,
 	};
 	if (store_deck(e->ctx, &page, &err) < 0)
 		return errout_err(error, &err);

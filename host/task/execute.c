@@ -133,9 +133,11 @@ static int pre_execute(struct task_run *run)
 	if (!x->pre_execute)
 		return 0;
 	say_step(run->params, "pre_execute");
-	return call_hook(run, &pre_rule,
-			 x->pre_execute(run->instance, run->e->handle, errout_handle(&slot)),
-			 &slot);
+	run->ret->early =
+		call_hook(run, &pre_rule,
+			  x->pre_execute(run->instance, run->e->handle, errout_handle(&slot)),
+			  &slot) < 0;
+	return run->ret->early ? ERR_STATE : 0;
 }
 
 static int post_execute(struct task_run *run, th_status status)

@@ -47,6 +47,7 @@ static int decode(struct exec *e, struct str wire, void **ret, struct task_resul
 	if (r < 0) {
 		err_wrap(&err, "inputs");
 		recoverable(result, "DecodeError", &err);
+		result->early = true;
 	}
 	return r;
 }

@@ -55,9 +55,11 @@ int task_read_inputs(const char *uri,
 
 	(void)ctx;
 	timeline_end(timeline, mark, "Download data to local from %s", uri);
-	if (r < 0)
+	if (r < 0) {
 		task_result_fail(ret_failure, "SYSTEM", ERROR_RECOVERABLE, ORIGIN_SYSTEM,
 				 "FlyteDataNotFoundException: %s", err.message);
+		ret_failure->early = true;
+	}
 	return r;
 }
 
@@ -92,9 +94,8 @@ int task_render_deck(const struct task_result *r,
 		     struct error *err)
 {
 	struct deck_page page = {
-		.timeline = p ? p->timeline : NULL,
+		.timeline = p && !r->early ? p->timeline : NULL,
 		.decks = r->decks,
-		.plugin = p ? p->plugin : NULL,
 	};
 	struct arena arena;
 	int n;
@@ -103,9 +104,11 @@ int task_render_deck(const struct task_result *r,
 	    (!r->wants_deck && !task_wants_deck(p ? p->template : NULL)))
 		return 0;
 	arena_init(&arena, 0);
-	page.inputs = decode(inputs, "inputs", &arena);
-	if (r->outcome == TASK_OUTPUTS)
+	if (r->outcome == TASK_OUTPUTS) { /* flytekit makes these decks with the outputs */
+		page.plugin = p ? p->plugin : NULL;
+		page.inputs = decode(inputs, "inputs", &arena);
 		page.outputs = decode(str_of_buf(&r->document), "outputs", &arena);
+	}
 	n = deck_render(&page, out, err);
 	arena_done(&arena);
 	return n;

@@ -47,6 +47,7 @@ struct task_result {
 	struct failure failure;
 	struct decks *decks; /* what the plugin opened; NULL: none */
 	bool wants_deck;     /* deck.html is to be written */
+	bool early;          /* failed where flytekit has no timeline yet: inputs, pre_execute */
 	struct arena arena;  /* holds the failure's strings and offloaded literals */
 	/* Literals that go to files of their own (name, bytes); written before the outputs. */
 	struct task_offloaded {
