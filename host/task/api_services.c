@@ -202,8 +202,10 @@ static th_status deck_publish(th_exec *handle, th_errout *error)
 
 	if (!e)
 		return over(error);
-	if (!e->decks && !task_wants_deck(e->params->template)) {
-		log_warn("a deck was published, but none is open and the task has none");
+	if (e->params->map || (!e->decks && !task_wants_deck(e->params->template))) {
+		log_warn("a deck was published, but %s",
+			 e->params->map ? "a map task has none"
+					: "none is open and the task has none");
 		return TH_OK;
 	}
 	page = (struct deck_page){

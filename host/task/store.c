@@ -100,7 +100,7 @@ int task_render_deck(const struct task_result *r,
 	struct arena arena;
 	int n;
 
-	if (r->outcome == TASK_IGNORED ||
+	if (r->outcome == TASK_IGNORED || (p && p->map) || /* flytekit's map tasks have no deck */
 	    (!r->wants_deck && !task_wants_deck(p ? p->template : NULL)))
 		return 0;
 	arena_init(&arena, 0);

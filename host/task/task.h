@@ -139,7 +139,8 @@ int task_store_offloaded(const struct task_result *r,
 /* Does the template ask for a deck (generates_deck)? */
 bool task_wants_deck(const TaskTemplate *t);
 
-/* The page deck.html, when there is to be one: appends it. Nothing is appended when not. */
+/* The page deck.html, when there is to be one: appends it. Nothing is appended when not, and for
+ * map tasks, whose elements would write one over the other. */
 int task_render_deck(const struct task_result *r,
 		     const struct task_params *params,
 		     struct str inputs,

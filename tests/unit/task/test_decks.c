@@ -219,3 +219,19 @@ TEST(a_failed_pre_execute_leaves_no_tabs)
 	CHECK_STR(tabs_of(store_deck_of(nothing)), "");
 	fixture_done(&f);
 }
+
+TEST(map_tasks_have_no_deck)
+{
+	struct task_map map = {.index = 1};
+
+	fixture_template(&f, WITH_DECK);
+	fixture_inputs(&f,
+		       "{\"a\":{\"collection\":{\"literals\":[" INTEGER(1) "," INTEGER(2) "]}}}");
+	f.params.map = &map;
+	CHECK_STR(store_deck_of(publishes), "");
+	CHECK(fixture_has_file(&f, "out/outputs.pb"));
+	CHECK(!fixture_has_file(&f, "out/deck.html"));
+	CHECK_STR(store_deck_of(opens_and_fails), "");
+	CHECK(!fixture_has_file(&f, "out/deck.html"));
+	fixture_done(&f);
+}
