@@ -31,27 +31,64 @@ void entrypoint_normalise(struct entrypoint_options *o)
 	unset_if(&o->prev_checkpoint, "\"\"");
 }
 
-static int env_number(const char *name, int64_t *ret, struct error *err)
+static bool is_space(char c)
 {
-	const char *value = name ? getenv(name) : NULL;
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
 
-	*ret = 0;
-	if (!value || parse_i64(str_of(value), ret))
+/* As Python's int() as far as anybody writes an index: spaces around it, and a plus. */
+static bool parse_index(struct str s, int64_t *ret)
+{
+	while (s.len > 0 && is_space(s.ptr[s.len - 1]))
+		s.len--;
+	while (s.len > 0 && is_space(s.ptr[0])) {
+		s.ptr++;
+		s.len--;
+	}
+	if (s.len > 1 && s.ptr[0] == '+' && s.ptr[1] != '-') {
+		s.ptr++;
+		s.len--;
+	}
+	return parse_i64(s, ret);
+}
+
+static int env_number(const char *name, const char *value, int64_t *ret, struct error *err)
+{
+	if (parse_index(str_of(value), ret))
 		return 0;
 	return err_set(err, ERR_INVALID,
 		       "the environment variable %s must be a whole number, not '%s'", name, value);
 }
 
+/* What is named and not there would make every pod compute the first element. */
+static int env_index(int64_t *ret, struct error *err)
+{
+	const char *name = getenv("BATCH_JOB_ARRAY_INDEX_VAR_NAME");
+	const char *value = name && *name ? getenv(name) : NULL;
+
+	if (!name || !*name)
+		return 0;
+	if (!value)
+		return err_set(err, ERR_INVALID,
+			       "BATCH_JOB_ARRAY_INDEX_VAR_NAME says that the environment variable "
+			       "%s holds the array index, but %s is not set",
+			       name, name);
+	return env_number(name, value, ret, err);
+}
+
 int entrypoint_map_index(int64_t *ret, struct error *err)
 {
-	int64_t offset, index;
-	int rc = env_number("BATCH_JOB_ARRAY_INDEX_OFFSET", &offset, err);
+	const char *text = getenv("BATCH_JOB_ARRAY_INDEX_OFFSET");
+	int64_t offset = 0, index = 0;
+	int rc = 0;
 
+	if (text)
+		rc = env_number("BATCH_JOB_ARRAY_INDEX_OFFSET", text, &offset, err);
 	if (rc == 0)
-		rc = env_number(getenv("BATCH_JOB_ARRAY_INDEX_VAR_NAME"), &index, err);
+		rc = env_index(&index, err);
 	if (rc < 0)
 		return rc;
-	if (__builtin_add_overflow(offset, index, ret) || *ret < 0)
+	if (__builtin_add_overflow(offset, index, ret))
 		return err_set(err, ERR_INVALID, "the array index %lld + %lld is out of range",
 			       (long long)offset, (long long)index);
 	return 0;

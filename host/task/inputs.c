@@ -79,17 +79,19 @@ static bool is_bound(const struct task_map *map, struct str name)
 static int pick_element(LiteralEntry *entry, int64_t index, struct error *err)
 {
 	const Literal *lit = entry->value;
+	uint64_t at;
 	size_t n;
 
 	if (!lit || lit->value_case != LIT_(COLLECTION) || !lit->collection)
 		return err_set(err, ERR_MISMATCH, "input '%s' of a map task has to be a list",
 			       entry->key);
 	n = lit->collection->n_literals;
-	if (index < 0 || (uint64_t)index >= n)
+	at = index < 0 ? (uint64_t)index + n : (uint64_t)index; /* from the end, as in Python */
+	if (at >= n)
 		return err_set(err, ERR_MISMATCH,
 			       "input '%s' has %zu elements; there is none at index %lld",
 			       entry->key, n, (long long)index);
-	entry->value = lit->collection->literals[index];
+	entry->value = lit->collection->literals[at];
 	return 0;
 }
 

@@ -161,8 +161,9 @@ class MapExecute(faulty.Execute):
                          "--output-prefix", self.place.path("out"),
                          "--raw-output-data-prefix", self.place.path("raw"), *more, "--resolver",
                          resolver or "flytekit.core.array_node_map_task.ArrayNodeMapTaskResolver",
-                         "--", *words, BATCH_JOB_ARRAY_INDEX_VAR_NAME="FLYTE_K8S_ARRAY_INDEX",
-                         FLYTE_K8S_ARRAY_INDEX=str(index), **env)
+                         "--", *words,
+                         **{"BATCH_JOB_ARRAY_INDEX_VAR_NAME": "FLYTE_K8S_ARRAY_INDEX",
+                            "FLYTE_K8S_ARRAY_INDEX": str(index), **env})
         return taskhost.Outcome(self.place.path("out"), done)
 
     def test_each_element(self):
@@ -200,6 +201,12 @@ class MapExecute(faulty.Execute):
         outcome = self.element("one")
         self.assertEqual((outcome.code, outcome.files()), (1, []))
         self.assertIn("FLYTE_K8S_ARRAY_INDEX", outcome.stderr)
+
+    def test_index_that_is_named_and_not_there(self):
+        outcome = self.element(1, BATCH_JOB_ARRAY_INDEX_VAR_NAME="NOT_SET_HERE")
+        self.assertEqual((outcome.code, outcome.files()), (1, []))
+        self.assertIn("BATCH_JOB_ARRAY_INDEX_VAR_NAME", outcome.stderr)
+        self.assertIn("NOT_SET_HERE", outcome.stderr)
 
     def test_other_resolver(self):
         outcome = self.element(0, resolver="taskhost.default_task_resolver")

@@ -62,12 +62,28 @@ TEST(array_index)
 	set_index("3", "FLYTE_K8S_ARRAY_INDEX", "4");
 	CHECK_OK(entrypoint_map_index(&index, &err), err);
 	CHECK_INT(index, 7);
-	set_index("3", "FLYTE_K8S_ARRAY_INDEX", NULL);
+	set_index("3", "", NULL);
 	CHECK_OK(entrypoint_map_index(&index, &err), err);
 	CHECK_INT(index, 3);
 	set_index(NULL, NULL, "4");
 	CHECK_OK(entrypoint_map_index(&index, &err), err);
 	CHECK_INT(index, 0);
+}
+
+TEST(array_index_as_python_reads_a_number)
+{
+	static const char *const ones[] = {" 1 ", "+1", "\t+1\n", "01"};
+	struct error err = ERROR_INIT;
+	int64_t index;
+
+	for (size_t i = 0; i < ARRAY_LEN(ones); i++) {
+		set_index(ones[i], "FLYTE_K8S_ARRAY_INDEX", ones[i]);
+		CHECK_OK(entrypoint_map_index(&index, &err), err);
+		CHECK_INT(index, 2);
+	}
+	set_index("-2", "FLYTE_K8S_ARRAY_INDEX", "1");
+	CHECK_OK(entrypoint_map_index(&index, &err), err);
+	CHECK_INT(index, -1);
 }
 
 TEST(array_index_that_is_none)
@@ -83,6 +99,23 @@ TEST(array_index_that_is_none)
 		  "FLYTE_K8S_ARRAY_INDEX must be a whole number");
 	set_index("9223372036854775807", "FLYTE_K8S_ARRAY_INDEX", "1");
 	CHECK_ERR(entrypoint_map_index(&index, &err), ERR_INVALID, err, "out of range");
-	set_index("-2", "FLYTE_K8S_ARRAY_INDEX", "1");
-	CHECK_ERR(entrypoint_map_index(&index, &err), ERR_INVALID, err, "out of range");
+	set_index(NULL, "FLYTE_K8S_ARRAY_INDEX", "");
+	CHECK_ERR(entrypoint_map_index(&index, &err), ERR_INVALID, err, "not ''");
+	set_index(NULL, "FLYTE_K8S_ARRAY_INDEX", "+-1");
+	CHECK_ERR(entrypoint_map_index(&index, &err), ERR_INVALID, err, "not '+-1'");
+	set_index(NULL, "FLYTE_K8S_ARRAY_INDEX", "1 1");
+	CHECK_ERR(entrypoint_map_index(&index, &err), ERR_INVALID, err, "not '1 1'");
+	set_index(NULL, "FLYTE_K8S_ARRAY_INDEX", " ");
+	CHECK_ERR(entrypoint_map_index(&index, &err), ERR_INVALID, err, "not ' '");
+}
+
+TEST(array_index_that_is_named_and_not_there)
+{
+	struct error err = ERROR_INIT;
+	int64_t index;
+
+	set_index("3", "FLYTE_K8S_ARRAY_INDEX", NULL);
+	CHECK_ERR(entrypoint_map_index(&index, &err), ERR_INVALID, err,
+		  "BATCH_JOB_ARRAY_INDEX_VAR_NAME says that the environment variable "
+		  "FLYTE_K8S_ARRAY_INDEX");
 }

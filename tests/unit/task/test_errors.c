@@ -286,8 +286,11 @@ TEST(map_tasks_take_one_element)
 		      "'a' has 2 elements; there is none "
 		      "at index 2");
 	fixture_done(&f);
-	run_element(-1, ELEMENTS);
-	check_failure(&f, "SYSTEM", "NON_RECOVERABLE SYSTEM", "index -1");
+	run_element(-1, ELEMENTS); /* Python counts from the end */
+	CHECK_STR(fixture_outputs(&f), "{\"o0\":" INTEGER(12) "}");
+	fixture_done(&f);
+	run_element(-3, ELEMENTS);
+	check_failure(&f, "SYSTEM", "NON_RECOVERABLE SYSTEM", "index -3");
 	fixture_done(&f);
 	run_element(0, "{\"a\":" INTEGER(1) ",\"b\":" INTEGER(2) "}");
 	check_failure(&f, "SYSTEM", "NON_RECOVERABLE SYSTEM", "'a' of a map task has to be a list");
