@@ -166,6 +166,8 @@ static int check_text(struct walk *w, const struct frame *f, const uint8_t *p, s
 		return 0;
 	zero = memchr(p, 0, len);
 	if (zero)
+		w->flags |= WIRE_ZERO;
+	if (zero)
 		return fault(w, f, ERR_INVALID,
 			     "U+0000 at byte %zu of the string; strings must not hold it",
 			     (size_t)(zero - p));
@@ -220,12 +222,12 @@ walk_recurring(struct walk *w, const struct frame *f, const uint8_t *p, size_t l
 	}
 	alone.depth_limit = w->depth_limit;
 	r = walk_message(&alone, f, f->field->message, p, p + len, depth);
+	w->flags |= alone.flags;
 	if (r < 0)
 		return r;
 	part.decoded = alone.used - w->used;
 	part.flags = alone.flags;
 	w->used = alone.used;
-	w->flags |= alone.flags;
 	wire_known_add(w->known, wire, &part);
 	return 0;
 }
@@ -465,7 +467,7 @@ int wire_check(const struct message_desc *type,
 	w.known = limits->text_checked ? NULL : limits->known;
 	w.depth_limit = MIN(limits->depth, (unsigned)WIRE_DEPTH);
 	r = walk_message(&w, NULL, type, p, p + wire.len, 0);
-	if (r == 0 && ret_info)
-		*ret_info = (struct wire_info){.decoded = w.used, .flags = w.flags};
+	if (ret_info)
+		*ret_info = (struct wire_info){.decoded = r < 0 ? 0 : w.used, .flags = w.flags};
 	return r;
 }

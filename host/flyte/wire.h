@@ -36,6 +36,7 @@ extern const struct wire_limits wire_limits_default;
 enum wire_flag {
 	WIRE_SPLIT = 1, /* a singular message is spread over several fields: wire_merge first */
 	WIRE_MAPS = 2,  /* a map entry lacks its key or value, or map keys may repeat */
+	WIRE_ZERO = 4,  /* refused, for U+0000 in a string: protobuf would read it */
 };
 
 struct wire_info {
@@ -43,7 +44,8 @@ struct wire_info {
 	unsigned flags; /* enum wire_flag */
 };
 
-/* Checks all of `wire` as a message of `type`. limits NULL means the default; ret_info may be NULL.
+/* Checks all of `wire` as a message of `type`. limits NULL means the default; ret_info may be NULL
+ * and has but flags after a refusal.
  * ERR_INVALID, or ERR_LIMIT for depth, size and budget; the error names the path of the first
  * fault. Allocates only to tell of a fault. */
 int wire_check(const struct message_desc *type,

@@ -33,6 +33,17 @@ static int recoverable(struct task_result *ret, const char *class, const struct 
 
 /* ---- decoding -------------------------------------------------------------------------------- */
 
+/* Bytes that are no message may be whole next time; text that other decoders read and no C string
+ * can hold never will be better. */
+static bool holds_zero(struct str wire, const struct wire_limits *limits)
+{
+	struct wire_info info = {0};
+
+	return wire_check(MESSAGE_DESC(flyteidl__core__literal_map), wire, limits, &info, NULL) <
+		       0 &&
+	       info.flags & WIRE_ZERO;
+}
+
 static int decode(struct exec *e, struct str wire, void **ret, struct task_result *result)
 {
 	struct wire_limits limits = wire_limits_default;
@@ -46,7 +57,10 @@ static int decode(struct exec *e, struct str wire, void **ret, struct task_resul
 			   ret, &err);
 	if (r < 0) {
 		err_wrap(&err, "inputs");
-		recoverable(result, "DecodeError", &err);
+		if (holds_zero(wire, &limits))
+			not_converted(e, result, "DecodeError", &err);
+		else
+			recoverable(result, "DecodeError", &err);
 		result->early = true;
 	}
 	return r;

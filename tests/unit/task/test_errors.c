@@ -254,6 +254,20 @@ TEST(the_plugin_does_not_run_on_bad_inputs)
 	fixture_done(&f);
 }
 
+TEST(inputs_that_no_retry_will_decode)
+{
+	static const char zero[] = "\x0a\x10\x0a\x01\x61\x12\x0b\x0a\x09\x0a\x07\x1a\x05x\0yzw";
+
+	fixture_init(&f, INTERFACE(VAR("a", T_STRING), GIVES));
+	buf_append(&f.inputs, zero, sizeof(zero) - 1);
+	fixture_run(&f, fine);
+	check_failure(&f, "SYSTEM", "NON_RECOVERABLE SYSTEM", "U+0000");
+	f.inputs.len -= 4; /* a part of a file: flytekit cannot read it either */
+	fixture_run(&f, fine);
+	check_failure(&f, "SYSTEM", "RECOVERABLE SYSTEM", "DecodeError");
+	fixture_done(&f);
+}
+
 /* ---- map tasks ------------------------------------------------------------------------------- */
 
 BODY(adds, int64_t a = 0; int64_t b = 0; LIT->as_i64(LIT->input(exec, th_s("a")), &a);
