@@ -11,16 +11,24 @@ char *arena_text(const th_run *run, size_t size)
 
 size_t python_float(char *text, size_t size, double value)
 {
-	int n = 0;
+	int n = 0, digits = 0, power;
 
-	for (int digits = 1; digits <= 17; digits++) {
-		n = snprintf(text, size, "%.*g", digits, value);
-		if (strtod(text, NULL) == value)
-			break;
-	}
-	if (n > 0 && !strpbrk(text, ".eni"))
-		n += snprintf(text + n, size - (size_t)n, ".0");
+	if (value != value)
+		return (size_t)snprintf(text, size, "nan");
+	do
+		n = snprintf(text, size, "%.*e", digits, value);
+	while (strtod(text, NULL) != value && digits++ < 17);
+	if (!strchr(text, 'e')) /* infinite */
+		return (size_t)n;
+	power = atoi(strchr(text, 'e') + 1);
+	if (power >= -4 && power < 16)
+		n = snprintf(text, size, "%.*f", digits > power ? digits - power : 1, value);
 	return n < 0 ? 0 : (size_t)n;
+}
+
+th_status too_large(const th_run *run)
+{
+	return th_fail(run, "USER:ValueError", "the result does not fit in 64 bits");
 }
 
 /* ---- primitives ------------------------------------------------------------------------------ */
@@ -31,8 +39,7 @@ size_t python_float(char *text, size_t size, double value)
 	X(out, o0, integer, "o0")
 TH_TASK(add, ADD, "a + b")
 {
-	out->o0 = in->a + in->b;
-	return TH_OK;
+	return __builtin_add_overflow(in->a, in->b, &out->o0) ? too_large(run) : TH_OK;
 }
 
 #define CONCAT(X)                                                                                  \
@@ -98,10 +105,12 @@ TH_TASK(shift_time, SHIFT_TIME, "t + by")
 	X(out, o0, duration, "o0")
 TH_TASK(span, SPAN, "b - a")
 {
-	int64_t ns = (in->b.seconds - in->a.seconds) * 1000000000 + in->b.nanos - in->a.nanos;
+	int64_t seconds = in->b.seconds - in->a.seconds;
+	int32_t nanos = in->b.nanos - in->a.nanos;
+	int32_t carry = seconds > 0 && nanos < 0 ? -1 : seconds < 0 && nanos > 0;
 
-	out->o0.seconds = ns / 1000000000;
-	out->o0.nanos = (int32_t)(ns % 1000000000);
+	out->o0.seconds = seconds + carry; /* both of one sign */
+	out->o0.nanos = nanos - carry * 1000000000;
 	return TH_OK;
 }
 
@@ -142,7 +151,8 @@ TH_TASK(two_named, TWO_NAMED, "a doubled, b with emphasis")
 	if (!text)
 		return TH_E_NOMEM;
 	snprintf(text, in->b.len + 2, "%s!", in->b.ptr);
-	out->total = in->a * 2;
+	if (__builtin_mul_overflow(in->a, 2, &out->total))
+		return too_large(run);
 	out->text = th_s(text);
 	return TH_OK;
 }
@@ -227,23 +237,28 @@ TH_TASK_WITH(full_meta, FULL_META, "a then b", TH_RETRIES(3) TH_TIMEOUT("90m") T
 TH_TASK(hashed, HASHED, "a + 100, with a hash")
 {
 	char hash[32];
-	th_status st = TH_LIT->set_i64(out->o0, in->a + 100);
+	int64_t sum;
+	th_status st;
 
-	snprintf(hash, sizeof(hash), "h-%lld", (long long)in->a + 100);
+	if (__builtin_add_overflow(in->a, 100, &sum))
+		return too_large(run);
+	st = TH_LIT->set_i64(out->o0, sum);
+	snprintf(hash, sizeof(hash), "h-%lld", (long long)sum);
 	return st == TH_OK ? TH_LIT->set_hash(out->o0, th_s(hash)) : st;
 }
 
 #define SQ(X) X(in, x, integer, "x") X(out, o0, integer, "o0")
 TH_TASK(sq, SQ, "x * x")
 {
-	out->o0 = in->x * in->x;
-	return TH_OK;
+	return __builtin_mul_overflow(in->x, in->x, &out->o0) ? too_large(run) : TH_OK;
 }
 
 #define SQ2(X) X(in, x, integer, "x") X(in, k, integer, "k") X(out, o0, integer, "o0")
 TH_TASK(sq2, SQ2, "x * x + k")
 {
-	out->o0 = in->x * in->x + in->k;
+	if (__builtin_mul_overflow(in->x, in->x, &out->o0) ||
+	    __builtin_add_overflow(out->o0, in->k, &out->o0))
+		return too_large(run);
 	return TH_OK;
 }
 

@@ -5,9 +5,12 @@
 
 #include <stdlib.h>
 
-/* Text in the way of Python's str(): floats in the shortest form that reads back. Cut to `size`;
- * returns the length. */
+/* Text in the way of Python's str(): floats in the shortest form that reads back, with an exponent
+ * outside of 1e-4 to 1e16. `size` is 40 or more; returns the length. */
 size_t python_float(char *text, size_t size, double value);
+
+/* The error for an integer that Flyte cannot carry; flytekit ends with 1 and no file then. */
+th_status too_large(const th_run *run);
 
 /* Text in the execution's arena, or NULL. */
 char *arena_text(const th_run *run, size_t size);

@@ -97,6 +97,20 @@ static const char *member(const th_lit *object, const char *key, const char *fal
 	"\"structure\":{\"tag\":\"none\"}}]}},\"ratio\":{\"simple\":\"FLOAT\"},"                   \
 	"\"tags\":{\"mapValueType\":{\"simple\":\"STRING\"}}}}}"
 
+/* An integer; one that came as 1.0 too, as in Python. */
+static th_status whole(const th_lit *lit, int64_t *ret)
+{
+	double value;
+	th_status st = TH_LIT->as_i64(lit, ret);
+
+	if (st != TH_E_TYPE || TH_LIT->as_f64(lit, &value) != TH_OK)
+		return st;
+	if (!(value >= -0x1p63 && value < 0x1p63))
+		return TH_E_TYPE;
+	*ret = (int64_t)value;
+	return TH_OK;
+}
+
 #define DC(X) X(in, o, literal, "o", OUTER_TYPE) X(out, o0, literal, "o0", OUTER_TYPE)
 TH_TASK(dc, DC, "count + 1, weights doubled")
 {
@@ -106,11 +120,13 @@ TH_TASK(dc, DC, "count + 1, weights doubled")
 	int64_t count = 0;
 	uint64_t n = 0;
 	char number[40];
-	th_status st = TH_LIT->as_i64(TH_LIT->get(in->o, th_s("count")), &count);
+	th_status st = whole(TH_LIT->get(in->o, th_s("count")), &count);
 
 	if (st != TH_OK || TH_LIT->len(weights, &n) != TH_OK)
 		return th_fail(run, "USER:TypeError", "that is not an Outer");
-	add(&t, "{\"count\":%lld,\"ratio\":%s,\"label\":%s,\"flag\":%s", (long long)count + 1,
+	if (__builtin_add_overflow(count, 1, &count))
+		return too_large(run);
+	add(&t, "{\"count\":%lld,\"ratio\":%s,\"label\":%s,\"flag\":%s", (long long)count,
 	    member(in->o, "ratio", "0.0"), member(in->o, "label", "\"\""),
 	    member(in->o, "flag", "false"));
 	add(&t, ",\"inner\":{\"name\":%s,\"weights\":[", member(inner, "name", "\"\""));

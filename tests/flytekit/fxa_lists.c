@@ -1,7 +1,10 @@
 /* Test plugin fxa: lists, maps, unions and enums. */
 #include "fxa.h"
 
-#include <ctype.h>
+#include <limits.h>
+#include <locale.h>
+#include <wchar.h>
+#include <wctype.h>
 
 /* ---- lists ----------------------------------------------------------------------------------- */
 
@@ -9,7 +12,8 @@
 TH_TASK(list_sum, LIST_SUM, "The sum")
 {
 	for (size_t i = 0; i < in->xs.len; i++)
-		out->o0 += in->xs.ptr[i];
+		if (__builtin_add_overflow(out->o0, in->xs.ptr[i], &out->o0))
+			return too_large(run);
 	return TH_OK;
 }
 
@@ -129,6 +133,35 @@ TH_TASK(join_words, JOIN_WORDS, "Words with a separator between")
 
 /* ---- maps ------------------------------------------------------------------------------------ */
 
+/* As Python's str.upper(), but for the rarer letters that become two. */
+static th_status upper(const th_run *run, th_str text, th_str *ret)
+{
+	char *out = arena_text(run, 2 * text.len + MB_LEN_MAX);
+	locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0), before;
+	size_t used = 0, n;
+	mbstate_t in_state = {0}, out_state = {0};
+	wchar_t c;
+
+	if (!out || !utf8)
+		return TH_E_NOMEM;
+	before = uselocale(utf8);
+	for (size_t at = 0; at < text.len; at += n) {
+		n = mbrtowc(&c, text.ptr + at, text.len - at, &in_state);
+		if (n == 0 || n > text.len)
+			break;
+		if (c == 0xdf) { /* sharp s */
+			memcpy(out + used, "SS", 2);
+			used += 2;
+		} else {
+			used += wcrtomb(out + used, (wchar_t)towupper((wint_t)c), &out_state);
+		}
+	}
+	uselocale(before);
+	freelocale(utf8);
+	*ret = th_str_n(out, used);
+	return TH_OK;
+}
+
 #define DICT_STR_INT(X)                                                                            \
 	X(in, m, literal, "m", "{\"mapValueType\":{\"simple\":\"INTEGER\"}}")                      \
 	X(out, o0, literal, "o0", "{\"mapValueType\":{\"simple\":\"INTEGER\"}}")
@@ -143,17 +176,16 @@ TH_TASK(dict_str_int, DICT_STR_INT, "Keys in capitals, values times ten")
 		th_str key;
 		int64_t value;
 		th_val *slot;
-		char *text;
 
 		st = TH_LIT->as_i64(TH_LIT->entry(in->m, i, &key), &value);
-		text = arena_text(run, key.len + 1);
-		if (st != TH_OK || !text)
-			return st != TH_OK ? st : TH_E_NOMEM;
-		for (size_t k = 0; k < key.len; k++)
-			text[k] = (char)toupper((unsigned char)key.ptr[k]);
-		st = TH_LIT->put(out->o0, th_str_n(text, key.len), &slot);
+		if (st == TH_OK && __builtin_mul_overflow(value, 10, &value))
+			return too_large(run);
 		if (st == TH_OK)
-			st = TH_LIT->set_i64(slot, value * 10);
+			st = upper(run, key, &key);
+		if (st == TH_OK) /* of keys that become equal the last one counts */
+			st = TH_LIT->put(out->o0, key, &slot);
+		if (st == TH_OK)
+			st = TH_LIT->set_i64(slot, value);
 	}
 	return st;
 }
@@ -234,9 +266,9 @@ TH_TASK(optional_int, OPTIONAL_INT_TASK, "a + 1, or nothing")
 {
 	int64_t a;
 
-	if (TH_LIT->as_i64(in->a, &a) == TH_OK)
-		return TH_LIT->set_i64(out->o0, a + 1);
-	return TH_LIT->set_none(out->o0);
+	if (TH_LIT->as_i64(in->a, &a) != TH_OK)
+		return TH_LIT->set_none(out->o0);
+	return __builtin_add_overflow(a, 1, &a) ? too_large(run) : TH_LIT->set_i64(out->o0, a);
 }
 
 #define OPT_STR(X)                                                                                 \
