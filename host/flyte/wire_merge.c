@@ -3,6 +3,47 @@
 
 #include "base/mem.h"
 
+/* A message may be spread over several payloads of its field, and each of its fields again. They
+ * are read where they lie: joining them would take a copy at every level. */
+struct part {
+	uint32_t at, len; /* within the whole; a message is at most 2 GiB - 1 */
+};
+
+struct parts {
+	const char *whole;
+	const struct part *items;
+	size_t n;
+};
+
+struct reader {
+	const struct parts *parts;
+	size_t next;
+	struct view v;
+};
+
+static struct reader reader_of(const struct parts *p)
+{
+	return (struct reader){.parts = p, .v = {NULL, NULL}};
+}
+
+static bool next_field(struct reader *r, struct view_field *ret)
+{
+	while (view_next(&r->v, ret) <= 0) {
+		const struct part *p;
+
+		if (r->next == r->parts->n)
+			return false;
+		p = &r->parts->items[r->next++];
+		r->v = view_of((struct str){r->parts->whole + p->at, p->len});
+	}
+	return true;
+}
+
+static struct part part_of(const struct parts *in, struct str bytes)
+{
+	return (struct part){(uint32_t)(bytes.ptr - in->whole), (uint32_t)bytes.len};
+}
+
 /* Where in the message each field occurs last, and behind which point members of a oneof count: a
  * member clears the others when it occurs. */
 struct last {
@@ -10,12 +51,12 @@ struct last {
 	const uint8_t *cleared[64];
 };
 
-static void find_last(const struct message_desc *type, struct str wire, struct last *l)
+static void find_last(const struct message_desc *type, const struct parts *in, struct last *l)
 {
-	struct view v = view_of(wire);
+	struct reader r = reader_of(in);
 	struct view_field f;
 
-	while (view_next(&v, &f) > 0) {
+	while (next_field(&r, &f)) {
 		const struct field_desc *field = message_field(type, f.number);
 
 		if (!field)
@@ -27,48 +68,78 @@ static void find_last(const struct message_desc *type, struct str wire, struct l
 	}
 }
 
-static int
-merge(const struct message_desc *type, struct str wire, struct buf *out, struct error *err);
+/* The payloads of a field that count and hold something; the first `room` of them are kept. */
+static size_t find_parts(const struct parts *in,
+			 uint32_t number,
+			 const uint8_t *cleared,
+			 struct part *items,
+			 size_t room)
+{
+	struct reader r = reader_of(in);
+	struct view_field f;
+	size_t n = 0;
 
-/* All payloads of a singular message field that count, joined: that is how protobuf merges. */
-static int merge_field(const struct message_desc *type,
-		       const struct field_desc *field,
-		       struct str wire,
-		       const uint8_t *cleared,
+	while (next_field(&r, &f)) {
+		if (f.number != number || (const uint8_t *)f.raw.ptr <= cleared || !f.bytes.len)
+			continue;
+		if (n < room)
+			items[n] = part_of(in, f.bytes);
+		n++;
+	}
+	return n;
+}
+
+static int
+merge(const struct message_desc *type, const struct parts *in, struct buf *out, struct error *err);
+
+static int merge_parts(const struct field_desc *field,
+		       const struct parts *in,
 		       struct buf *out,
 		       struct error *err)
 {
-	_cleanup_(buf_done) struct buf joined = BUF_INIT;
-	struct view v = view_of(wire);
-	struct view_field f;
-	size_t mark;
-	int r;
+	size_t mark = wire_begin(out, field->number);
+	int r = merge(field->message, in, out, err);
 
-	while (view_next(&v, &f) > 0)
-		if (f.number == field->number && (const uint8_t *)f.raw.ptr > cleared)
-			buf_append(&joined, f.bytes.ptr, f.bytes.len);
-	r = buf_check(&joined, type->name, err);
-	if (r < 0)
-		return r;
-	mark = wire_begin(out, field->number);
-	r = merge(field->message, (struct str){joined.data, joined.len}, out, err);
 	wire_end(out, mark);
 	return r;
 }
 
+/* All payloads of a singular message field that count, one after the other: that is how protobuf
+ * merges. */
+static int merge_field(const struct field_desc *field,
+		       const struct parts *in,
+		       const uint8_t *cleared,
+		       struct buf *out,
+		       struct error *err)
+{
+	_cleanup_(freep) struct part *many = NULL;
+	struct part one = {0, 0};
+	struct parts found = {in->whole, &one, 0};
+
+	found.n = find_parts(in, field->number, cleared, &one, 1);
+	if (found.n > 1) {
+		many = calloc(found.n, sizeof(*many));
+		if (!many)
+			return err_nomem(err, field->message->name);
+		find_parts(in, field->number, cleared, many, found.n);
+		found.items = many;
+	}
+	return merge_parts(field, &found, out, err);
+}
+
 static int
-merge(const struct message_desc *type, struct str wire, struct buf *out, struct error *err)
+merge(const struct message_desc *type, const struct parts *in, struct buf *out, struct error *err)
 {
 	struct last l = {0};
-	struct view v = view_of(wire);
+	struct reader reader = reader_of(in);
 	struct view_field f;
 	int r = 0;
 
-	find_last(type, wire, &l);
-	while (r == 0 && view_next(&v, &f) > 0) {
+	find_last(type, in, &l);
+	while (r == 0 && next_field(&reader, &f)) {
 		const struct field_desc *field = message_field(type, f.number);
 		const uint8_t *at = (const uint8_t *)f.raw.ptr;
-		size_t i = field ? (size_t)(field - type->fields) : 0, mark;
+		size_t i = field ? (size_t)(field - type->fields) : 0;
 
 		if (!field) {
 			buf_append(out, f.raw.ptr, f.raw.len);
@@ -77,11 +148,11 @@ merge(const struct message_desc *type, struct str wire, struct buf *out, struct 
 		} else if (field->type != FIELD_MESSAGE) {
 			buf_append(out, f.raw.ptr, f.raw.len);
 		} else if (field->label != LABEL_SINGULAR) {
-			mark = wire_begin(out, field->number);
-			r = merge(field->message, f.bytes, out, err);
-			wire_end(out, mark);
+			const struct part one = part_of(in, f.bytes);
+
+			r = merge_parts(field, &(struct parts){in->whole, &one, 1}, out, err);
 		} else if (at == l.of[i]) {
-			r = merge_field(type, field, wire, l.cleared[i], out, err);
+			r = merge_field(field, in, l.cleared[i], out, err);
 		}
 	}
 	return r;
@@ -89,7 +160,8 @@ merge(const struct message_desc *type, struct str wire, struct buf *out, struct 
 
 int wire_merge(const struct message_desc *type, struct str wire, struct buf *out, struct error *err)
 {
-	int r = merge(type, wire, out, err);
+	const struct part all = {0, (uint32_t)wire.len};
+	int r = merge(type, &(struct parts){wire.ptr, &all, 1}, out, err);
 
 	return r < 0 ? r : buf_check(out, type->name, err);
 }
