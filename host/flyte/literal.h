@@ -46,9 +46,10 @@ enum literal_direction {
  * Reading converts a float primitive without fraction to an integer (one with a fraction is an
  * error), an integer to a float, msgpack and old Struct forms of scalars, lists, maps and
  * enums into literals of the declared type, and checks unions with and without tags, enum
- * values, blob dimensionality and format, nested types. A literal without a value is an error.
- * Writing never changes a primitive's kind; what a file or a table leaves open (format, columns)
- * is filled in as declared. Both wrap a bare value for a union in the one variant that takes it;
+ * values, blob dimensionality, nested types. A literal without a value is an error.
+ * Writing never changes a primitive's kind; a file and a schema get the declared format and columns
+ * whatever they had, a dataset keeps its own. Formats and columns other than declared only tell the
+ * variants of a union apart. Both wrap a bare value for a union in the one variant that takes it;
  * none or several are an error that names them. A struct's content is checked against the fields
  * that its type declares, or its JSON schema; reading skips fields that are not declared, writing
  * refuses them where the schema does. An offloaded literal is left as it is: fetch it first.

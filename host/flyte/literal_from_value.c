@@ -170,6 +170,7 @@ static int make_schema(struct conversion *c,
 	return made_or_nomem(c, literal_new_schema(c->arena, uri, type->schema), ret);
 }
 
+/* The document says all that is known: the declared format and columns are not added. */
 static int make_dataset(struct conversion *c,
 			const struct place *at,
 			struct value v,
@@ -181,10 +182,10 @@ static int make_dataset(struct conversion *c,
 
 	if (!member_text(v, "uri", &uri))
 		return convert_expected(c, at, type, v);
-	t = arena_memdup(c->arena, type->structured_dataset_type, sizeof(*t));
+	t = NEW_MESSAGE(c->arena, flyteidl__core__structured_dataset_type);
 	if (!t)
 		return convert_nomem(c);
-	if (t->format[0] == '\0' && member_text(v, "file_format", &format))
+	if (member_text(v, "file_format", &format))
 		t->format = arena_strndup(c->arena, format.ptr, format.len);
 	if (!t->format)
 		return convert_nomem(c);

@@ -1,6 +1,8 @@
 #include "flyte/literal_convert.h"
 
 #include "base/whole.h"
+#include "desc_table.h"
+#include "flyte/message.h"
 #include "flyte/shape.h"
 
 #include <math.h>
@@ -122,12 +124,8 @@ int convert_enum(struct conversion *c,
 
 /* ---- files and directories ------------------------------------------------------------------- */
 
-/* A value read may have another format or other columns than declared: what opens it decides. */
-static bool is_particular(const struct conversion *c)
-{
-	return c->write || c->particular;
-}
-
+/* Formats and columns other than declared count only to tell variants apart: what opens a value
+ * reads what is there, and a file or schema that is written repeats the declared type. */
 static bool formats_agree(const char *a, const char *b)
 {
 	return !a || !b || !*a || !*b || streq(a, b);
@@ -138,9 +136,8 @@ static bool is_text(const char *s)
 	return s && *s;
 }
 
-/* Writing: the literal repeats the format declared. */
 static int
-declare_format(struct conversion *c, const Literal *lit, const BlobType *type, Literal **ret)
+declare_blob(struct conversion *c, const Literal *lit, const BlobType *type, Literal **ret)
 {
 	const Blob *b = lit->scalar->blob;
 
@@ -162,15 +159,15 @@ int convert_blob(struct conversion *c,
 		return convert_expected(c, at, type, value_of_literal(lit));
 	have = lit->scalar->blob->metadata ? lit->scalar->blob->metadata->type : NULL;
 	if ((have ? have->dimensionality : 0) != want->dimensionality ||
-	    (is_particular(c) && !formats_agree(have ? have->format : "", want->format)))
+	    (c->particular && !formats_agree(have ? have->format : "", want->format)))
 		return convert_expected(c, at, type, value_of_literal(lit));
-	if (c->write && is_text(want->format) && !(have && is_text(have->format)))
-		return declare_format(c, lit, want, ret);
+	if (c->write && !(have && streq(have->format, want->format)))
+		return declare_blob(c, lit, want, ret);
 	*ret = (Literal *)lit;
 	return 0;
 }
 
-/* ---- tables ---------------------------------------------------------------------------------- */
+/* ---- schemas --------------------------------------------------------------------------------- */
 
 static bool has_schema_column(const SchemaType *have,
 			      const Flyteidl__Core__SchemaType__SchemaColumn *want)
@@ -181,33 +178,53 @@ static bool has_schema_column(const SchemaType *have,
 	return false;
 }
 
+static bool has_every_column(const SchemaType *have, const SchemaType *want)
+{
+	for (size_t i = 0; have && have->n_columns > 0 && i < want->n_columns; i++)
+		if (!has_schema_column(have, want->columns[i]))
+			return false;
+	return true;
+}
+
+static bool is_same_schema(const SchemaType *a, const SchemaType *b)
+{
+	return message_equal(MESSAGE_DESC(flyteidl__core__schema_type), a, b);
+}
+
+static int declare_schema(struct conversion *c,
+			  const Literal *lit,
+			  const char *uri,
+			  const SchemaType *want,
+			  Literal **ret)
+{
+	*ret = keep_annotations(lit, literal_new_schema(c->arena, str_of(uri), want));
+	return *ret ? 0 : convert_nomem(c);
+}
+
 int convert_schema(struct conversion *c,
 		   const struct place *at,
 		   const Literal *lit,
 		   const LiteralType *type,
 		   Literal **ret)
 {
-	const SchemaType *want = type->schema, *have;
+	const SchemaType *want = type->schema;
+	const Flyteidl__Core__Schema *have;
 	enum value_kind kind = value_kind(value_of_literal(lit));
 
-	if (kind == VALUE_DATASET && !c->write) {
-		struct str uri = str_of(lit->scalar->structured_dataset->uri);
-
-		*ret = keep_annotations(lit, literal_new_schema(c->arena, uri, want));
-		return *ret ? 0 : convert_nomem(c);
-	}
+	if (kind == VALUE_DATASET && !c->write)
+		return declare_schema(c, lit, lit->scalar->structured_dataset->uri, want, ret);
 	if (kind != VALUE_SCHEMA)
 		return convert_expected(c, at, type, value_of_literal(lit));
-	have = lit->scalar->schema->type;
-	for (size_t i = 0; have && have->n_columns > 0 && i < want->n_columns; i++)
-		if (!has_schema_column(have, want->columns[i]))
-			return convert_mismatch(c, at,
-						"expected a schema with a column \"%s\" of the "
-						"declared type, the value's schema has none",
-						shown(str_of(want->columns[i]->name)).text);
+	have = lit->scalar->schema;
+	if (c->particular && !has_every_column(have->type, want))
+		return convert_expected(c, at, type, value_of_literal(lit));
+	if (c->write && !(have->type && is_same_schema(have->type, want)))
+		return declare_schema(c, lit, have->uri, want, ret);
 	*ret = (Literal *)lit;
 	return 0;
 }
+
+/* ---- structured datasets --------------------------------------------------------------------- */
 
 static bool has_dataset_column(const DatasetType *have,
 			       const Flyteidl__Core__StructuredDatasetType__DatasetColumn *want)
@@ -218,63 +235,67 @@ static bool has_dataset_column(const DatasetType *have,
 	return false;
 }
 
-static int check_dataset(struct conversion *c,
-			 const struct place *at,
-			 const DatasetType *have,
-			 const DatasetType *want)
+static bool is_that_dataset(const DatasetType *have, const DatasetType *want)
 {
 	if (is_text(have->format) && is_text(want->format) &&
 	    strcasecmp(have->format, want->format) != 0)
-		return convert_mismatch(c, at, "expected a structured dataset in format %s, got %s",
-					shown(str_of(want->format)).text,
-					shown(str_of(have->format)).text);
-	for (size_t i = 0; is_particular(c) && have->n_columns > 0 && i < want->n_columns; i++)
+		return false;
+	for (size_t i = 0; have->n_columns > 0 && i < want->n_columns; i++)
 		if (!has_dataset_column(have, want->columns[i]))
-			return convert_mismatch(c, at,
-						"expected a structured dataset with a column "
-						"\"%s\" of the declared type, the value has none",
-						shown(str_of(want->columns[i]->name)).text);
-	return 0;
+			return false;
+	return true;
 }
 
-/* Writing: what the literal leaves open is as declared. */
-static int declare_dataset(struct conversion *c,
-			   const Literal *lit,
-			   const DatasetType *have,
-			   const DatasetType *want,
-			   Literal **ret)
+static Flyteidl__Core__SimpleType column_type(const Flyteidl__Core__SchemaType__SchemaColumn *c)
 {
-	DatasetType *type = NEW_MESSAGE(c->arena, flyteidl__core__structured_dataset_type);
-	struct str uri = str_of(lit->scalar->structured_dataset->uri);
+	static const Flyteidl__Core__SimpleType types[] = {
+		SIMPLE_(INTEGER), SIMPLE_(FLOAT),    SIMPLE_(STRING),
+		SIMPLE_(BOOLEAN), SIMPLE_(DATETIME), SIMPLE_(DURATION),
+	};
 
-	if (!type)
-		return convert_nomem(c);
-	if (have)
-		*type = *have;
-	if (type->n_columns == 0) {
-		type->n_columns = want->n_columns;
-		type->columns = want->columns;
-	}
-	if (!is_text(type->format))
-		type->format = want->format;
-	*ret = keep_annotations(lit, literal_new_dataset(c->arena, uri, type));
-	return *ret ? 0 : convert_nomem(c);
+	return (size_t)c->type < ARRAY_LEN(types) ? types[c->type] : SIMPLE_(NONE);
 }
 
+static bool copy_columns(struct arena *a, const SchemaType *from, DatasetType *to)
+{
+	to->columns = arena_array(a, from->n_columns, sizeof(*to->columns));
+	if (!to->columns)
+		return false;
+	for (size_t i = 0; i < from->n_columns; i++) {
+		Flyteidl__Core__StructuredDatasetType__DatasetColumn *col =
+			NEW_MESSAGE(a, flyteidl__core__structured_dataset_type__dataset_column);
+		LiteralType *type = NEW_MESSAGE(a, flyteidl__core__literal_type);
+
+		if (!col || !type)
+			return false;
+		type->type_case = TYPE_(SIMPLE);
+		type->simple = column_type(from->columns[i]);
+		col->name = from->columns[i]->name;
+		col->literal_type = type;
+		to->columns[i] = col;
+	}
+	to->n_columns = from->n_columns;
+	return true;
+}
+
+/* The columns are the declared ones, else the schema's. */
 static int
 schema_to_dataset(struct conversion *c, const Literal *lit, const DatasetType *want, Literal **ret)
 {
+	const Flyteidl__Core__Schema *s = lit->scalar->schema;
 	DatasetType *type = arena_memdup(c->arena, want, sizeof(*want));
 
 	if (!type)
 		return convert_nomem(c);
 	if (!is_text(type->format))
 		type->format = (char *)"parquet";
-	*ret = keep_annotations(
-		lit, literal_new_dataset(c->arena, str_of(lit->scalar->schema->uri), type));
+	if (type->n_columns == 0 && s->type && !copy_columns(c->arena, s->type, type))
+		return convert_nomem(c);
+	*ret = keep_annotations(lit, literal_new_dataset(c->arena, str_of(s->uri), type));
 	return *ret ? 0 : convert_nomem(c);
 }
 
+/* A dataset that is written stays what it is, even if that is less than declared. */
 int convert_dataset(struct conversion *c,
 		    const struct place *at,
 		    const Literal *lit,
@@ -284,7 +305,6 @@ int convert_dataset(struct conversion *c,
 	const DatasetType *want = type->structured_dataset_type, *have;
 	const Flyteidl__Core__StructuredDataset *d;
 	enum value_kind kind = value_kind(value_of_literal(lit));
-	int r;
 
 	if (kind == VALUE_SCHEMA && !c->write &&
 	    (!is_text(want->format) || strcasecmp(want->format, "parquet") == 0))
@@ -293,12 +313,10 @@ int convert_dataset(struct conversion *c,
 		return convert_expected(c, at, type, value_of_literal(lit));
 	d = lit->scalar->structured_dataset;
 	have = d->metadata ? d->metadata->structured_dataset_type : NULL;
-	r = have ? check_dataset(c, at, have, want) : 0;
-	if (r < 0)
-		return r;
-	if (c->write && ((want->n_columns > 0 && !(have && have->n_columns > 0)) ||
-			 (is_text(want->format) && !(have && is_text(have->format)))))
-		return declare_dataset(c, lit, have, want, ret);
+	if (have && c->particular && !is_that_dataset(have, want))
+		return convert_expected(c, at, type, value_of_literal(lit));
 	*ret = (Literal *)lit;
-	return 0;
+	if (c->write && !have)
+		*ret = keep_annotations(lit, literal_new_dataset(c->arena, str_of(d->uri), NULL));
+	return *ret ? 0 : convert_nomem(c);
 }

@@ -90,6 +90,13 @@ static int read_json(struct str text,
 	return r;
 }
 
+/* Written, these repeat the declared format or columns. */
+static bool declares_anew(const LiteralType *type)
+{
+	return type->type_case == FLYTEIDL__CORE__LITERAL_TYPE__TYPE_BLOB ||
+	       type->type_case == FLYTEIDL__CORE__LITERAL_TYPE__TYPE_SCHEMA;
+}
+
 static void
 check(const Literal *lit, const LiteralType *type, bool printed_is_whole, struct arena *arena)
 {
@@ -100,7 +107,7 @@ check(const Literal *lit, const LiteralType *type, bool printed_is_whole, struct
 	Literal *again;
 
 	FUZZ_OK(literal_convert(lit, type, LITERAL_WRITE, arena, &again, &err), err);
-	FUZZ_CHECK(literal_equal(lit, again));
+	FUZZ_CHECK(declares_anew(type) || literal_equal(lit, again));
 	FUZZ_OK(literal_convert(lit, type, LITERAL_READ, arena, &again, &err), err);
 	FUZZ_CHECK(literal_equal(lit, again));
 	FUZZ_OK(message_encode(&lit->base, &wire, &err), err);

@@ -227,5 +227,8 @@ TEST(file_formats_choose_the_variant)
 			      "Typed List")));
 	refuses(FILE_VALUE("json"), files, LITERAL_READ, "ambiguous");
 	refuses(ITEMS(INT(1)), list, LITERAL_READ, "[0]: expected file (csv) or none");
-	refuses(FILE_VALUE("txt"), maybe, LITERAL_WRITE, "expected file (csv) or none");
+	gives(FILE_VALUE("txt"), maybe, LITERAL_WRITE,
+	      WRAPPED(FILE_VALUE("csv"), FILE_TYPE("csv")));
+	gives(FILE_VALUE("txt"), files, LITERAL_WRITE,
+	      WRAPPED(FILE_VALUE("txt"), FILE_TYPE("txt")));
 }
