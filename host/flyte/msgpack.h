@@ -20,9 +20,16 @@ int msgpack_to_json(struct str bytes, struct buf *out, struct error *err);
  * float stands there (dataclass fields and list elements are followed). */
 int msgpack_from_json(const json_t *j, const LiteralType *type, struct buf *out, struct error *err);
 
-/* google.protobuf.Struct values <-> JSON values. Numbers of a Struct are doubles. */
+/* google.protobuf.Struct values: numbers are doubles. From JSON they have what msgpack_from_json
+ * would write for `type`, NULL or not. */
 int struct_from_json(const json_t *j,
+		     const LiteralType *type,
 		     struct arena *arena,
 		     Google__Protobuf__Struct **ret,
 		     struct error *err);
+/* One document that is a map, all copied; bytes are ERR_MISMATCH. */
+int struct_from_msgpack(struct str bytes,
+			struct arena *arena,
+			Google__Protobuf__Struct **ret,
+			struct error *err);
 int struct_to_json(const Google__Protobuf__Struct *s, struct buf *out, struct error *err);

@@ -160,7 +160,7 @@ static int struct_json(const struct th_val *v,
 	struct arena *arena = &v->exec->home.arena;
 	Google__Protobuf__Struct *s;
 	Literal *lit;
-	int r = struct_from_json(j, arena, &s, err);
+	int r = struct_from_json(j, type, arena, &s, err);
 
 	if (r < 0)
 		return r;

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "flyte/human.h"
 #include "flyte/msgpack.h"
+#include "flyte/msgpack_write.h"
 #include "flyte/value_json.h"
 #include "task/names.h"
 
@@ -98,23 +99,13 @@ int lit_value_json(struct value v, struct buf *out, struct error *err)
 /* Objects and lists inside a struct or msgpack go on as what they came in. */
 static Literal *container_literal(struct value v, struct arena *arena, struct error *err)
 {
-	_cleanup_(buf_done) struct buf json = BUF_INIT, packed = BUF_INIT;
-	Google__Protobuf__Struct *s = NULL;
-	Literal *lit = NULL;
-	json_t *j = NULL;
+	_cleanup_(buf_done) struct buf packed = BUF_INIT;
 
-	if (lit_value_json(v, &json, err) < 0 ||
-	    json_parse((struct str){json.data, json.len}, "value", &j, err) < 0)
+	if (v.source == VALUE_OF_STRUCT && value_kind(v) == VALUE_MAP)
+		return literal_new_generic(arena, v.structure->struct_value);
+	if (msgpack_pack_value(v, &packed, err) < 0)
 		return NULL;
-	if (v.source == VALUE_OF_STRUCT && json_is_object(j)) {
-		if (struct_from_json(j, arena, &s, err) == 0)
-			lit = literal_new_generic(arena, s);
-	} else if (msgpack_from_json(j, NULL, &packed, err) == 0) {
-		lit = literal_new_binary(arena, (struct str){packed.data, packed.len},
-					 STR("msgpack"));
-	}
-	json_decref(j);
-	return lit;
+	return literal_new_binary(arena, (struct str){packed.data, packed.len}, STR("msgpack"));
 }
 
 static Literal *part_literal(struct value v, struct arena *arena, struct error *err)

@@ -172,7 +172,7 @@ static int step_struct(const struct step_arg *a, struct arena *arena, struct err
 {
 	_cleanup_(buf_done) struct buf text = BUF_INIT;
 	Google__Protobuf__Struct *s;
-	int r = struct_from_json(a->json, arena, &s, err);
+	int r = struct_from_json(a->json, a->type, arena, &s, err);
 
 	return r < 0 ? r : struct_to_json(s, &text, err);
 }

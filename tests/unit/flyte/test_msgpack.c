@@ -254,13 +254,13 @@ TEST(structs_and_json)
 	json_t *j;
 
 	CHECK_OK(json_parse(str_of(text), "test", &j, &help_err), help_err);
-	CHECK_OK(struct_from_json(j, &help_arena, &s, &help_err), help_err);
+	CHECK_OK(struct_from_json(j, NULL, &help_arena, &s, &help_err), help_err);
 	json_decref(j);
 	CHECK_OK(struct_to_json(s, &out, &help_err), help_err);
 	CHECK_STR(out.data, "{\"a\":1.0,\"b\":[2.5,null,true,{\"c\":\"x\"}]}");
 	buf_done(&out);
 	CHECK_OK(json_parse(STR("[1]"), "test", &j, &help_err), help_err);
-	CHECK_ERR(struct_from_json(j, &help_arena, &s, &help_err), ERR_MISMATCH, help_err,
-		  "expected a JSON object");
+	CHECK_ERR(struct_from_json(j, NULL, &help_arena, &s, &help_err), ERR_MISMATCH, help_err,
+		  "expected an object");
 	json_decref(j);
 }

@@ -283,6 +283,24 @@ TEST(json_becomes_a_struct_in_the_old_form)
 	fixture_done(&f);
 }
 
+static th_status set_not_finite(th_exec *exec, const th_model *model, th_errout *error)
+{
+	(void)model;
+	(void)error;
+	return LIT->set_json(slot(exec, "o0"), th_s("{\"n\":1,\"x\":\"-Infinity\"}"));
+}
+
+TEST(a_struct_in_the_old_form_holds_what_is_not_finite)
+{
+	fixture_init(&f, INTERFACE("", VAR("o0", T_RECORD)));
+	f.ctx.old_struct_form = true;
+	fixture_run(&f, set_not_finite);
+	CHECK_INT(f.result.outcome, TASK_OUTPUTS);
+	/* A number, not a text: 11 000000000000f0ff */
+	CHECK(memmem(f.result.document.data, f.result.document.len, "\x11\0\0\0\0\0\0\xf0\xff", 9));
+	fixture_done(&f);
+}
+
 /* ---- unions ---------------------------------------------------------------------------------- */
 
 #define T_TAGGED(simple, tag) "{\"simple\":\"" simple "\",\"structure\":{\"tag\":\"" tag "\"}}"
