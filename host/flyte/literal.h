@@ -64,6 +64,21 @@ int literal_convert(const Literal *lit,
 		    Literal **ret,
 		    struct error *err);
 
+/* How a value that a task passes on from its inputs is written. */
+struct literal_renewal {
+	bool old_form; /* documents are Structs, not msgpack */
+};
+
+/* As literal_convert, writing; documents are written anew, as flytekit does it after reading them:
+ * numbers are of the kind declared, fields that are missing have their defaults, and fields that
+ * are not declared are left out. */
+int literal_renew(const Literal *lit,
+		  const LiteralType *type,
+		  const struct literal_renewal *how,
+		  struct arena *arena,
+		  Literal **ret,
+		  struct error *err);
+
 /* Is a value of `up` acceptable where `down` is declared (contract 5.5, the SDK side)? */
 bool type_castable(const LiteralType *up, const LiteralType *down);
 
@@ -91,6 +106,8 @@ Literal *literal_new_dataset(struct arena *a,
 			     const Flyteidl__Core__StructuredDatasetType *type);
 Literal *literal_new_error(struct arena *a, struct str node_id, struct str message);
 Literal *literal_new_generic(struct arena *a, Google__Protobuf__Struct *s);
+/* flytekit marks the Struct of a dict without a type of its own. False when out of memory. */
+bool literal_mark_json(struct arena *a, Literal *lit);
 Literal *literal_new_union(struct arena *a, Literal *value, const LiteralType *variant);
 Literal *literal_new_collection(struct arena *a, size_t n); /* n unset slots, each NULL */
 Literal *literal_new_map(struct arena *a, size_t n);        /* n entries with NULL key and value */

@@ -296,3 +296,15 @@ int literal_convert(const Literal *lit,
 
 	return convert_told(err, convert_literal(&c, NULL, lit, type, ret));
 }
+
+int literal_renew(const Literal *lit,
+		  const LiteralType *type,
+		  const struct literal_renewal *how,
+		  struct arena *arena,
+		  Literal **ret,
+		  struct error *err)
+{
+	struct conversion c = {.arena = arena, .err = err, .write = true, .renewal = how};
+
+	return convert_told(err, convert_literal(&c, NULL, lit, type, ret));
+}

@@ -14,8 +14,9 @@ struct conversion {
 	bool exact;      /* inside containers too, an integer is no float and the reverse */
 	bool by_hand;    /* typed by a person: only what is certain to be meant passes */
 	bool particular; /* to tell variants apart, also what decoders read over counts */
-	unsigned trying; /* unions tried inside each other, right now */
-	size_t steps;    /* values looked at while trying */
+	const struct literal_renewal *renewal; /* what is written came from an input; or NULL */
+	unsigned trying;                       /* unions tried inside each other, right now */
+	size_t steps;                          /* values looked at while trying */
 };
 
 /* To literals of the declared type. *ret is `lit` when nothing has to change. */
@@ -79,6 +80,14 @@ int check_document(struct conversion *c,
 		   const struct place *at,
 		   struct value v,
 		   const LiteralType *type);
+
+/* As flytekit writes a document, opened, that it has read from an input. */
+int renew_document(struct conversion *c,
+		   const struct place *at,
+		   const Literal *lit,
+		   struct value v,
+		   const LiteralType *type,
+		   Literal **ret);
 
 /* Opens msgpack; malformed documents are a mismatch with the reason. */
 int convert_open(struct conversion *c,

@@ -216,6 +216,21 @@ Literal *literal_new_generic(struct arena *a, Struct *st)
 	return lit;
 }
 
+bool literal_mark_json(struct arena *a, Literal *lit)
+{
+	Flyteidl__Core__Literal__MetadataEntry *entry =
+		NEW_MESSAGE(a, flyteidl__core__literal__metadata_entry);
+
+	lit->metadata = arena_array(a, 1, sizeof(*lit->metadata));
+	if (!entry || !lit->metadata)
+		return false;
+	entry->key = (char *)"format";
+	entry->value = (char *)"json";
+	lit->metadata[0] = entry;
+	lit->n_metadata = 1;
+	return true;
+}
+
 Literal *literal_new_union(struct arena *a, Literal *value, const LiteralType *variant)
 {
 	Literal *lit = NULL;

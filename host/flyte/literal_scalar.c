@@ -58,6 +58,8 @@ static int convert_struct(struct conversion *c,
 	r = convert_open(c, at, lit, &v);
 	if (r == 0)
 		r = check_document(c, at, v, type);
+	if (r == 0 && c->renewal)
+		return renew_document(c, at, lit, v, type, ret);
 	if (r == 0)
 		*ret = (Literal *)lit;
 	return r;

@@ -22,134 +22,33 @@ static int pack(struct packing *p, const json_t *j, const struct shape *shape, u
 
 /* ---- what is declared ------------------------------------------------------------------------ */
 
-static bool wants(const struct shape *s, Flyteidl__Core__SimpleType simple, const char *json_type)
+static bool has_member(const void *object, const char *name)
 {
-	if (s->type)
-		return type_is_simple(s->type, simple);
-	return json_type && s->schema && schema_string(s->schema, "type") &&
-	       schema_allows(s->schema, json_type);
-}
-
-static bool wants_float(const struct shape *s)
-{
-	return wants(s, SIMPLE_(FLOAT), "number");
-}
-
-static bool wants_integer(const struct shape *s)
-{
-	return wants(s, SIMPLE_(INTEGER), "integer");
-}
-
-static bool has_required(const struct shape *s, const json_t *object)
-{
-	const Google__Protobuf__ListValue *names = schema_list(s->schema, "required");
-
-	for (size_t i = 0; names && i < names->n_values; i++)
-		if (names->values[i]->kind_case == STRUCT_(STRING_VALUE) &&
-		    !json_object_get(object, names->values[i]->string_value))
-			return false;
-	return true;
-}
-
-static bool takes_text(const LiteralType *t, struct str s)
-{
-	int64_t seconds;
-	int32_t nanos;
-
-	if (t->type_case == TYPE_(ENUM_TYPE))
-		return enum_has(t->enum_type, s);
-	return type_is_simple(t, SIMPLE_(DATETIME)) && iso_time_parse(s, &seconds, &nanos);
-}
-
-/* How well a value fits one of several shapes: 0 not at all, 2 exactly. */
-static int fitness_typed(const struct shape *s, const json_t *j)
-{
-	const LiteralType *t = s->type;
-
-	switch (json_typeof(j)) {
-	case JSON_INTEGER:
-		return wants_integer(s) ? 2 : wants_float(s);
-	case JSON_REAL:
-		return wants_float(s) ? 2 : wants_integer(s);
-	case JSON_STRING:
-		return type_is_simple(t, SIMPLE_(STRING))
-			       ? 1
-			       : 2 * takes_text(t, (struct str){json_string_value(j),
-								json_string_length(j)});
-	case JSON_TRUE:
-	case JSON_FALSE:
-		return 2 * type_is_simple(t, SIMPLE_(BOOLEAN));
-	case JSON_NULL:
-		return 2 * type_is_simple(t, SIMPLE_(NONE));
-	case JSON_ARRAY:
-		return 2 * (t->type_case == TYPE_(COLLECTION_TYPE));
-	case JSON_OBJECT:
-		if (type_is_simple(t, SIMPLE_(STRUCT)))
-			return has_required(s, j) ? 2 : 0;
-		return t->type_case == TYPE_(MAP_VALUE_TYPE);
-	}
-	return 0;
-}
-
-static int fitness_schema(const struct shape *s, const json_t *j)
-{
-	static const char *const names[] = {
-		[JSON_OBJECT] = "object",   [JSON_ARRAY] = "array", [JSON_STRING] = "string",
-		[JSON_INTEGER] = "integer", [JSON_REAL] = "number", [JSON_TRUE] = "boolean",
-		[JSON_FALSE] = "boolean",   [JSON_NULL] = "null",
-	};
-
-	if (json_is_object(j) && !has_required(s, j))
-		return 0;
-	if (schema_allows(s->schema, names[json_typeof(j)]))
-		return 2;
-	return json_is_number(j) && (wants_float(s) || wants_integer(s));
-}
-
-static int fitness(const struct shape *s, const json_t *j)
-{
-	if (s->type)
-		return fitness_typed(s, j);
-	return s->schema ? fitness_schema(s, j) : 1;
-}
-
-static void consider(struct shape candidate, const json_t *j, int *best, struct shape *ret)
-{
-	int fit = fitness(&candidate, j);
-
-	if (fit > *best) {
-		*best = fit;
-		*ret = candidate;
-	}
+	return json_object_get(object, name) != NULL;
 }
 
 /* Of a union, or of a schema with choices, the variant that suits the value. */
 static struct shape choose(const struct shape *s, const json_t *j)
 {
-	struct shape chosen = {.type = NULL};
-	const Google__Protobuf__ListValue *choices;
-	int best = 0;
-	bool all;
+	static const enum value_kind kinds[] = {
+		[JSON_OBJECT] = VALUE_MAP,    [JSON_ARRAY] = VALUE_COLLECTION,
+		[JSON_STRING] = VALUE_STRING, [JSON_INTEGER] = VALUE_INTEGER,
+		[JSON_REAL] = VALUE_FLOAT,    [JSON_TRUE] = VALUE_BOOLEAN,
+		[JSON_FALSE] = VALUE_BOOLEAN, [JSON_NULL] = VALUE_NONE,
+	};
+	struct candidate v = {.kind = kinds[json_typeof(j)], .has = has_member, .of = j};
 
-	if (s->type && s->type->type_case == TYPE_(UNION_TYPE)) {
-		for (size_t i = 0; i < s->type->union_type->n_variants; i++)
-			consider(shape_of(s->type->union_type->variants[i]), j, &best, &chosen);
-		return chosen;
-	}
-	choices = s->type ? NULL : schema_choices(s->schema, &all);
-	if (!choices || schema_get(s->schema, "properties"))
-		return *s;
-	for (size_t i = 0; i < choices->n_values; i++)
-		consider(shape_other(s, choices->values[i]), j, &best, &chosen);
-	return chosen;
+	if (json_is_string(j))
+		v.text = (struct str){json_string_value(j), json_string_length(j)};
+	return shape_choose(s, &v);
 }
 
 /* ---- scalars --------------------------------------------------------------------------------- */
 
 static void pack_number(struct packing *p, const json_t *j, const struct shape *shape)
 {
-	bool integer = wants_integer(shape);
-	bool real = wants_float(shape) || wants(shape, SIMPLE_(DURATION), NULL);
+	bool integer = shape_wants_integer(shape);
+	bool real = shape_wants_float(shape) || shape_wants(shape, SIMPLE_(DURATION), NULL);
 	double d = json_number_value(j);
 
 	if (json_is_integer(j) && (integer || !real))
@@ -184,14 +83,15 @@ static void pack_text(struct packing *p, struct str s, const struct shape *shape
 	int32_t nanos;
 	double d;
 
-	if (wants(shape, SIMPLE_(DATETIME), NULL) && iso_time_parse(s, &seconds, &nanos)) {
+	if (shape_wants(shape, SIMPLE_(DATETIME), NULL) && iso_time_parse(s, &seconds, &nanos)) {
 		pack_time(p, seconds, nanos);
-	} else if (wants(shape, SIMPLE_(DURATION), NULL) && parse_duration(s, &ns)) {
+	} else if (shape_wants(shape, SIMPLE_(DURATION), NULL) && parse_duration(s, &ns)) {
 		msgpack_pack_double(&p->packer, (double)ns / SECOND_NS);
-	} else if (wants(shape, SIMPLE_(DURATION), NULL) && !shape_may_be(shape, "string") &&
+	} else if (shape_wants(shape, SIMPLE_(DURATION), NULL) && !shape_may_be(shape, "string") &&
 		   iso_duration_parse(s, &seconds, &nanos)) {
 		msgpack_pack_double(&p->packer, (double)seconds + nanos / SECOND_NS);
-	} else if (wants(shape, SIMPLE_(FLOAT), NULL) && parse_double(s, &d) && !isfinite(d)) {
+	} else if (shape_wants(shape, SIMPLE_(FLOAT), NULL) && parse_double(s, &d) &&
+		   !isfinite(d)) {
 		msgpack_pack_double(&p->packer, d);
 	} else if (shape->type && shape->type->type_case == TYPE_(BLOB)) {
 		msgpack_pack_map(&p->packer, 1);

@@ -232,3 +232,21 @@ bool shape_is_closed(const struct shape *s)
 
 	return v && v->kind_case == STRUCT_(BOOL_VALUE) && !v->bool_value;
 }
+
+bool shape_wants(const struct shape *s, Flyteidl__Core__SimpleType simple, const char *json_type)
+{
+	if (s->type)
+		return type_is_simple(s->type, simple);
+	return json_type && s->schema && schema_string(s->schema, "type") &&
+	       schema_allows(s->schema, json_type);
+}
+
+bool shape_wants_float(const struct shape *s)
+{
+	return shape_wants(s, SIMPLE_(FLOAT), "number");
+}
+
+bool shape_wants_integer(const struct shape *s)
+{
+	return shape_wants(s, SIMPLE_(INTEGER), "integer");
+}

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "flyte/literal_parts.h"
+#include "flyte/value.h"
 
 struct shape {
 	const LiteralType *type; /* wins over the schema */
@@ -35,6 +36,23 @@ bool shape_may_be(const struct shape *s, const char *json_type);
 
 /* Are members that are not declared forbidden? */
 bool shape_is_closed(const struct shape *s);
+
+/* Is it this type, or by a schema that names one type, this JSON type (NULL: none)? */
+bool shape_wants(const struct shape *s, Flyteidl__Core__SimpleType simple, const char *json_type);
+bool shape_wants_float(const struct shape *s);
+bool shape_wants_integer(const struct shape *s);
+
+/* A value as far as it takes part in the choice of its shape. */
+struct candidate {
+	enum value_kind kind;
+	struct str text;                                   /* of a string */
+	bool (*has)(const void *object, const char *name); /* of a map: is that a member? */
+	const void *of;
+};
+
+/* Of a union, or of a schema with choices, the variant that suits the value best; without a shape
+ * when none does. What is no choice is itself. */
+struct shape shape_choose(const struct shape *s, const struct candidate *v);
 
 /* NULL when absent or of another kind. */
 const StructValue *schema_get(const Struct *schema, const char *name);

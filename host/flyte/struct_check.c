@@ -99,7 +99,8 @@ check_members(struct check *k, const struct place *at, struct value v, const str
 		struct place here = place_key(at, key);
 		struct shape field;
 
-		if (!shape_field(shape, key, &field) && k->c->write && shape_is_closed(shape))
+		if (!shape_field(shape, key, &field) && k->c->write && !k->c->renewal &&
+		    shape_is_closed(shape))
 			return tell_unknown(k, &here, key, shape);
 		r = check(k, &here, member, &field);
 	}

@@ -153,6 +153,7 @@ th_status write_literal(th_val *v, const th_lit *lit)
 		return st;
 	val_begin(v, VAL_LITERAL);
 	v->literal = literal;
+	v->passed_on = true;
 	return TH_OK;
 }
 

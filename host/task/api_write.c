@@ -29,6 +29,7 @@ th_status val_begin(th_val *v, enum val_kind kind)
 		return TH_E_INVALID;
 	v->kind = kind;
 	v->in_place = false;
+	v->passed_on = false;
 	memset(&v->children, 0, sizeof(v->children));
 	return TH_OK;
 }

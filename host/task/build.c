@@ -134,23 +134,6 @@ static int pack_json(const struct th_val *v,
 	return *ret ? 0 : no_memory(err);
 }
 
-/* flytekit marks the old form of a dict without a type of its own. */
-static int mark_json(Literal *lit, struct arena *arena, struct error *err)
-{
-	static const Flyteidl__Core__Literal__MetadataEntry init =
-		FLYTEIDL__CORE__LITERAL__METADATA_ENTRY__INIT;
-	Flyteidl__Core__Literal__MetadataEntry *entry = arena_memdup(arena, &init, sizeof(init));
-
-	lit->metadata = arena_array(arena, 1, sizeof(*lit->metadata));
-	if (!entry || !lit->metadata)
-		return no_memory(err);
-	entry->key = (char *)"format";
-	entry->value = (char *)"json";
-	lit->metadata[0] = entry;
-	lit->n_metadata = 1;
-	return 0;
-}
-
 static int struct_json(const struct th_val *v,
 		       json_t *j,
 		       const LiteralType *type,
@@ -168,8 +151,9 @@ static int struct_json(const struct th_val *v,
 	if (!lit)
 		return no_memory(err);
 	*ret = lit;
-	if (v->kind == VAL_JSON && type && !type->metadata && !type->structure)
-		return mark_json(lit, arena, err);
+	if (v->kind == VAL_JSON && type && !type->metadata && !type->structure &&
+	    !literal_mark_json(arena, lit))
+		return no_memory(err);
 	return 0;
 }
 
@@ -308,6 +292,28 @@ build_union(const struct th_val *v, const LiteralType *type, const Literal **ret
 	return *ret ? 0 : no_memory(err);
 }
 
+/* flytekit reads an input before it writes it again. What does not fit is told by the checks, with
+ * its whole path. */
+static int build_literal(const struct th_val *v,
+			 const LiteralType *type,
+			 const Literal **ret,
+			 struct error *err)
+{
+	struct exec *e = v->exec;
+	struct literal_renewal how = {.old_form = e->ctx->old_struct_form};
+	struct error unfit = ERROR_INIT;
+	Literal *renewed = NULL;
+	int r;
+
+	*ret = v->literal;
+	if (!v->passed_on || e->params->shim || !type || type->type_case == LTYPE_(_NOT_SET))
+		return 0;
+	r = literal_renew(v->literal, type, &how, &e->home.arena, &renewed, &unfit);
+	if (r == 0)
+		*ret = renewed;
+	return r == ERR_NOMEM ? no_memory(err) : 0;
+}
+
 static const Literal *plain(const struct th_val *v)
 {
 	struct arena *a = &v->exec->home.arena;
@@ -351,8 +357,7 @@ build_value(const struct th_val *v, const LiteralType *type, const Literal **ret
 	case VAL_GENERIC:
 		return build_json(v, type, ret, err);
 	case VAL_LITERAL:
-		*ret = v->literal;
-		return 0;
+		return build_literal(v, type, ret, err);
 	case VAL_COLLECTION:
 		return build_collection(v, type, ret, err);
 	case VAL_MAP:

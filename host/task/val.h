@@ -42,7 +42,8 @@ struct th_val {
 	struct exec *exec;
 	enum val_kind kind;
 	unsigned depth;
-	bool in_place; /* the text was written by the plugin after it was handed over */
+	bool in_place;  /* the text was written by the plugin after it was handed over */
+	bool passed_on; /* the literal came from an input */
 	union {
 		int64_t integer;
 		double number;

@@ -147,6 +147,26 @@ TEST(literal_convert)
 		   &(struct step_arg){st, made(struct_json, struct_type), NULL, LITERAL_WRITE}, 0);
 }
 
+static int step_renew(const struct step_arg *a, struct arena *arena, struct error *err)
+{
+	struct literal_renewal how = {.old_form = a->direction == LITERAL_WRITE};
+	Literal *got;
+
+	return literal_renew(a->lit, a->type, &how, arena, &got, err);
+}
+
+TEST(literal_renew)
+{
+	LiteralType *st = type_json(struct_type), *dict = type_json("{\"simple\":\"STRUCT\"}");
+	Literal *packed = made(struct_json, struct_type);
+	Literal *generic = literal_json("{\"scalar\":{\"generic\":{\"f\":1,\"l\":[\"a\"]}}}");
+
+	everywhere(step_renew, &(struct step_arg){st, packed, NULL, LITERAL_READ}, 0);
+	everywhere(step_renew, &(struct step_arg){st, packed, NULL, LITERAL_WRITE}, 0);
+	everywhere(step_renew, &(struct step_arg){dict, packed, NULL, LITERAL_WRITE}, 0);
+	everywhere(step_renew, &(struct step_arg){st, generic, NULL, LITERAL_READ}, 0);
+}
+
 static int step_type_of(const struct step_arg *a, struct arena *arena, struct error *err)
 {
 	(void)err;
