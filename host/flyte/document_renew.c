@@ -26,6 +26,46 @@ static int put_as_is(struct writing *w, struct value v)
 	return msgpack_pack_value(v, w->out, NULL) < 0 ? convert_nomem(w->c) : 0;
 }
 
+/* ---- files ----------------------------------------------------------------------------------- */
+
+int renew_place(struct conversion *c, const struct place *at, const char *uri, struct str *ret)
+{
+	struct error err = ERROR_INIT;
+	int r;
+
+	*ret = str_of(uri);
+	if (!c->renewal || !c->renewal->place)
+		return 0;
+	r = c->renewal->place(c->renewal->data, uri, ret, &err);
+	if (r == ERR_NOMEM)
+		return convert_nomem(c);
+	return r < 0 ? convert_mismatch(c, at, "%s", err.message) : 0;
+}
+
+static bool is_file(const struct shape *s)
+{
+	return s->type && s->type->type_case == TYPE_(BLOB) &&
+	       s->type->blob->dimensionality != MULTIPART;
+}
+
+/* {"path": uri} */
+static int put_path(struct writing *w, struct value v)
+{
+	struct str text = STR_NULL, place = STR_NULL;
+	const char *uri;
+	int r;
+
+	if (!value_str(v, &text) || (text.len > 0 && memchr(text.ptr, '\0', text.len)))
+		return put_as_is(w, v);
+	uri = arena_strndup(w->c->arena, text.len ? text.ptr : "", text.len);
+	if (!uri)
+		return convert_nomem(w->c);
+	r = renew_place(w->c, w->at, uri, &place);
+	if (r == 0)
+		msgpack_put_text(&w->packer, place);
+	return r;
+}
+
 /* ---- members --------------------------------------------------------------------------------- */
 
 static bool has_member(const void *object, const char *name)
@@ -132,7 +172,9 @@ static int put_map(struct writing *w, struct value v, const struct shape *s)
 			continue;
 		shape_field(s, key, &field);
 		r = put_key(w, v, i, key);
-		if (r == 0)
+		if (r == 0 && is_file(s) && str_is(key, "path"))
+			r = put_path(w, member);
+		else if (r == 0)
 			r = put(w, member, &field);
 	}
 	return r < 0 ? r : put_defaults(w, v, s, properties);

@@ -67,6 +67,9 @@ int literal_convert(const Literal *lit,
 /* How a value that a task passes on from its inputs is written. */
 struct literal_renewal {
 	bool old_form; /* documents are Structs, not msgpack */
+	/* Where a file will be; it may be asked for again. NULL: where it is. */
+	int (*place)(void *data, const char *uri, struct str *ret, struct error *err);
+	void *data;
 };
 
 /* As literal_convert, writing; documents are written anew, as flytekit does it after reading them:

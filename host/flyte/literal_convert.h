@@ -81,6 +81,8 @@ int check_document(struct conversion *c,
 		   struct value v,
 		   const LiteralType *type);
 
+/* Where a file that is passed on will be. */
+int renew_place(struct conversion *c, const struct place *at, const char *uri, struct str *ret);
 /* As flytekit writes a document, opened, that it has read from an input. */
 int renew_document(struct conversion *c,
 		   const struct place *at,

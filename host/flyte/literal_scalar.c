@@ -138,14 +138,20 @@ static bool is_text(const char *s)
 	return s && *s;
 }
 
-static int
-declare_blob(struct conversion *c, const Literal *lit, const BlobType *type, Literal **ret)
+static int declare_blob(struct conversion *c,
+			const struct place *at,
+			const Literal *lit,
+			const BlobType *type,
+			Literal **ret)
 {
-	const Blob *b = lit->scalar->blob;
+	struct str uri = str_of(lit->scalar->blob->uri);
+	bool multipart = type->dimensionality == MULTIPART;
+	int r = multipart ? 0 : renew_place(c, at, uri.ptr, &uri);
 
+	if (r < 0)
+		return r;
 	*ret = keep_annotations(lit,
-				literal_new_blob(c->arena, str_of(b->uri), str_of(type->format),
-						 type->dimensionality == MULTIPART));
+				literal_new_blob(c->arena, uri, str_of(type->format), multipart));
 	return *ret ? 0 : convert_nomem(c);
 }
 
@@ -163,8 +169,8 @@ int convert_blob(struct conversion *c,
 	if ((have ? have->dimensionality : 0) != want->dimensionality ||
 	    (c->particular && !formats_agree(have ? have->format : "", want->format)))
 		return convert_expected(c, at, type, value_of_literal(lit));
-	if (c->write && !(have && streq(have->format, want->format)))
-		return declare_blob(c, lit, want, ret);
+	if (c->write && (c->renewal || !(have && streq(have->format, want->format))))
+		return declare_blob(c, at, lit, want, ret);
 	*ret = (Literal *)lit;
 	return 0;
 }

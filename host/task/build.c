@@ -98,8 +98,9 @@ static int build_dataset(const struct th_val *v,
 	struct error unknown = ERROR_INIT;
 	/* One file, or a directory of them: whatever is there. */
 	bool multipart = !data_is_remote(place) && data_kind(place, &unknown) == 1;
-	struct str uri;
-	int r = upload_place(v->exec, place, multipart, &uri, err);
+	const char *from_input = upload_input_uri(v->exec, place);
+	struct str uri = str_of(from_input);
+	int r = from_input ? 0 : upload_place(v->exec, place, multipart, &uri, err);
 
 	if (r < 0)
 		return r;
@@ -300,7 +301,11 @@ static int build_literal(const struct th_val *v,
 			 struct error *err)
 {
 	struct exec *e = v->exec;
-	struct literal_renewal how = {.old_form = e->ctx->old_struct_form};
+	struct literal_renewal how = {
+		.old_form = e->ctx->old_struct_form,
+		.place = upload_input_file,
+		.data = e,
+	};
 	struct error unfit = ERROR_INIT;
 	Literal *renewed = NULL;
 	int r;

@@ -27,6 +27,7 @@ struct local_copy {
 struct upload {
 	struct upload *next;
 	const char *path, *uri;
+	const char *from; /* the URI of an input that is passed on; or NULL */
 };
 
 struct secret {

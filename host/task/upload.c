@@ -51,7 +51,7 @@ static bool holds_uri(const Literal *outer, const char *path)
 	return false;
 }
 
-static const char *input_uri(struct exec *e, const char *place)
+const char *upload_input_uri(struct exec *e, const char *place)
 {
 	const char *path = without_scheme(place);
 
@@ -136,6 +136,38 @@ static int note_upload(
 	return 0;
 }
 
+static const struct upload *find_passed_on(const struct exec *e, const char *uri)
+{
+	for (const struct upload *u = e->uploads; u; u = u->next)
+		if (u->from && streq(u->from, uri))
+			return u;
+	return NULL;
+}
+
+int upload_input_file(void *exec, const char *uri, struct str *ret_uri, struct error *err)
+{
+	struct error unknown = ERROR_INIT;
+	struct exec *e = exec;
+	const struct upload *u;
+	int r;
+
+	*ret_uri = str_of(uri);
+	if (data_is_remote(uri) || e->raw_prefix.len == 0 ||
+	    !data_backend_for(e->raw_prefix.ptr, &unknown))
+		return 0;
+	u = find_passed_on(e, uri);
+	if (u) {
+		*ret_uri = str_of(u->uri);
+		return 0;
+	}
+	r = check_kind(uri, false, err);
+	if (r == 0)
+		r = note_upload(e, uri, false, ret_uri, err);
+	if (r == 0)
+		e->uploads->from = uri;
+	return r;
+}
+
 int upload_place(
 	struct exec *e, const char *place, bool multipart, struct str *ret_uri, struct error *err)
 {
@@ -146,11 +178,13 @@ int upload_place(
 		*ret_uri = str_of(place);
 		return 0;
 	}
-	from_input = input_uri(e, place);
-	if (from_input) {
+	from_input = upload_input_uri(e, place);
+	if (from_input && multipart) {
 		*ret_uri = str_of(from_input);
 		return 0;
 	}
+	if (from_input)
+		return upload_input_file(e, from_input, ret_uri, err);
 	r = check_kind(place, multipart, err);
 	if (r < 0)
 		return r;

@@ -132,7 +132,7 @@ typedef struct th_literal_api {
 	 * bare value for a declared union is wrapped in the same way. */
 	th_status (*set_union)(th_val *v, th_str tag, th_val **ret_slot);
 
-	th_status (*set_literal)(th_val *v, const th_lit *lit); /* passes an input on unchanged */
+	th_status (*set_literal)(th_val *v, const th_lit *lit); /* passes an input on */
 	th_status (*set_raw)(th_val *v, th_bytes literal);      /* serialized Literal */
 	th_status (*set_hash)(th_val *v, th_str hash);
 	th_status (*set_metadata)(th_val *v, th_str key, th_str value);

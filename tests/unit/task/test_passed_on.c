@@ -1,7 +1,10 @@
 /* Inputs that a task hands to its outputs as they are. */
 #include "harness.h"
 
+#include "base/file.h"
+
 static struct fixture f;
+static struct arena texts;
 
 #define T_RECORD                                                                                   \
 	"{\"simple\":\"STRUCT\",\"metadata\":{\"type\":\"object\",\"additionalProperties\":false," \
@@ -40,12 +43,12 @@ static th_status passes_items_on(th_exec *exec, const th_model *model, th_errout
 
 static const char *run(const char *type, const char *input, bool old, body_fn body)
 {
-	char text[4096];
+	const char *text;
 
-	snprintf(text, sizeof(text), INTERFACE(VAR("i", "%s"), VAR("o0", "%s")), type, type);
+	text = arena_printf(&texts, INTERFACE(VAR("i", "%s"), VAR("o0", "%s")), type, type);
 	fixture_init(&f, text);
 	f.ctx.old_struct_form = old;
-	snprintf(text, sizeof(text), "{\"i\":%s}", input);
+	text = arena_printf(&texts, "{\"i\":%s}", input);
 	fixture_inputs(&f, text);
 	fixture_run(&f, body);
 	return fixture_outputs(&f);
@@ -72,6 +75,126 @@ TEST(fields_that_are_not_declared_are_left_out)
 {
 	gives(T_RECORD, GENERIC("\"n\":1,\"more\":2"), false, passes_on, "{\"o0\":" PACKED "}");
 }
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+#define T_FILE "{\"blob\":{\"format\":\"txt\"}}"
+#define T_DIR  "{\"blob\":{\"dimensionality\":\"MULTIPART\"}}"
+#define T_SET  "{\"structuredDatasetType\":{}}"
+#define T_MAYBE                                                                                    \
+	"{\"unionType\":{\"variants\":[{\"blob\":{},\"structure\":{\"tag\":\"FlyteFilePath\"}},"   \
+	"{\"simple\":\"NONE\",\"structure\":{\"tag\":\"none\"}}]}}"
+#define T_HOLDER                                                                                   \
+	"{\"simple\":\"STRUCT\",\"structure\":{\"dataclassType\":{\"f\":" T_FILE ",\"d\":" T_DIR   \
+	"}}}"
+
+static const char *place; /* a folder with f.txt in it */
+
+static const char *blob(const char *dimensionality, const char *uri)
+{
+	return arena_printf(&texts,
+			    "{\"scalar\":{\"blob\":{\"metadata\":{\"type\":{\"dimensionality\":"
+			    "\"%s\"}},\"uri\":\"%s\"}}}",
+			    dimensionality, uri);
+}
+
+static const char *below(const char *name)
+{
+	return arena_printf(&texts, "%s/%s", place, name);
+}
+
+static void make_files(void)
+{
+	struct error err = ERROR_INIT;
+
+	place = arena_printf(&texts, "%s/passed-on", test_tmpdir());
+	CHECK_OK(dir_make(place, 0755, &err), err);
+	CHECK_OK(file_write_atomic(below("f.txt"), "hello", 5, 0644, false, &err), err);
+}
+
+/* How often the outputs name "<run>/raw/<32 hex>/f.txt", each with that file there. */
+static int uploads(const char *outputs)
+{
+	const char *raw = arena_printf(&texts, "%s/raw/", f.dir);
+	char path[128];
+	int n = 0;
+
+	for (const char *at = outputs; (at = strstr(at, raw)); n++) {
+		at += strlen(f.dir) + 1;
+		snprintf(path, sizeof(path), "%.*s", (int)strlen("raw//f.txt") + 32, at);
+		CHECK_STR(fixture_file(&f, path), "hello");
+	}
+	return n;
+}
+
+static void sends_up(const char *type, const char *input, body_fn body, int n)
+{
+	make_files();
+	CHECK_INT(uploads(run(type, input, false, body)), n);
+	fixture_done(&f);
+}
+
+TEST(a_local_file_is_uploaded)
+{
+	const char *file;
+	const char *text;
+
+	make_files();
+	file = blob("SINGLE", below("f.txt"));
+	sends_up(T_FILE, file, passes_on, 1);
+	sends_up(T_MAYBE, file, passes_on, 1);
+	text = arena_printf(&texts, LIST("%s,%s"), file, file);
+	sends_up(T_LIST(T_FILE), text, passes_on, 2);
+	sends_up(T_LIST(T_FILE), text, passes_items_on, 2);
+	text = arena_printf(&texts, "{\"map\":{\"literals\":{\"k\":%s}}}", file);
+	sends_up("{\"mapValueType\":" T_FILE "}", text, passes_on, 1);
+	text = arena_printf(&texts, "file://%s", below("f.txt"));
+	sends_up(T_FILE, blob("SINGLE", text), passes_on, 1);
+}
+
+TEST(a_local_file_in_a_document_is_uploaded)
+{
+	const char *text;
+
+	make_files();
+	text = arena_printf(&texts, GENERIC("\"f\":{\"path\":\"%s\"},\"d\":{\"path\":\"%s\"}"),
+			    below("f.txt"), place);
+	run(T_HOLDER, text, true, passes_on);
+	CHECK_INT(uploads(fixture_outputs(&f)), 1);
+	text = arena_printf(&texts, "\"d\":{\"path\":\"%s\"}", place);
+	CHECK(strstr(fixture_outputs(&f), text));
+	fixture_done(&f);
+}
+
+TEST(directories_datasets_and_remote_files_stay)
+{
+	const char *text;
+
+	make_files();
+	sends_up(T_DIR, blob("MULTIPART", place), passes_on, 0);
+	sends_up(T_FILE, blob("SINGLE", "s3://bucket/f.txt"), passes_on, 0);
+	text = arena_printf(&texts, "{\"scalar\":{\"structuredDataset\":{\"uri\":\"%s\"}}}",
+			    below("f.txt"));
+	sends_up(T_SET, text, passes_on, 0);
+}
+
+TEST(without_a_place_for_it_a_file_stays)
+{
+	struct error err = ERROR_INIT;
+	const char *text;
+
+	make_files();
+	fixture_init(&f, INTERFACE(VAR("i", T_FILE), VAR("o0", T_FILE)));
+	f.ctx.items[TH_CTX_RAW_OUTPUT_PREFIX] = STR("s3://bucket/raw");
+	text = arena_printf(&texts, "{\"i\":%s}", blob("SINGLE", below("f.txt")));
+	fixture_inputs(&f, text);
+	fixture_run(&f, passes_on);
+	CHECK(strstr(fixture_outputs(&f), below("f.txt")));
+	fixture_done(&f);
+	CHECK_OK(file_write_atomic(below("f.txt"), "", 0, 0644, false, &err), err);
+}
+
+/* ---- other literals -------------------------------------------------------------------------- */
 
 static th_status gives_raw(th_exec *exec, const th_model *model, th_errout *error)
 {

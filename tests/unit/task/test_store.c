@@ -274,7 +274,7 @@ BODY(passes_on, th_str path; const th_lit *lit = LIT->input(exec, th_s("i"));
      CHECK_INT(access(path.ptr, R_OK), 0);
      return LIT->set_blob(slot(exec, "o0"), &(th_blob){.uri = path});)
 
-TEST(an_input_file_passed_on_keeps_its_uri)
+TEST(an_input_file_passed_on_is_uploaded)
 {
 	char names[1024];
 	char *inputs;
@@ -289,9 +289,10 @@ TEST(an_input_file_passed_on_keeps_its_uri)
 		  0);
 	fixture_inputs(&f, inputs);
 	fixture_run(&f, passes_on);
-	CHECK(strstr(fixture_outputs(&f), "\"uri\":\"file:///"));
-	CHECK(strstr(fixture_outputs(&f), "/in.txt\""));
-	CHECK_INT(list("raw", names, sizeof(names)), 0);
+	CHECK(str_starts(str_of(uploaded()), "raw/"));
+	CHECK(str_ends(str_of(uploaded()), "/in.txt"));
+	CHECK_STR(fixture_file(&f, uploaded()), "i");
+	CHECK_INT(list("raw", names, sizeof(names)), 1);
 	fixture_done(&f);
 }
 
