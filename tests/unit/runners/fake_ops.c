@@ -458,15 +458,13 @@ fake_init(void *ctx, const struct runner_start *start, void **ret_state, struct 
 		sleep_ms(1);
 	if (str_is(start->config, "fail") || str_is(start->config, "stuck"))
 		return err_set(err, ERR_MISMATCH, "%s was built for another host", start->path);
-	if (str_is(start->config, "nomem"))
-		return err_nomem(err, "all that the fake needs");
 	if (str_is(start->config, "crash"))
 		fake_crash_here();
 	if (str_is(start->config, "exit"))
 		exit(3);
 	if (str_is(start->config, "hang"))
 		hang();
-	f = calloc(1, sizeof(*f));
+	f = str_is(start->config, "nomem") ? NULL : calloc(1, sizeof(*f));
 	if (!f)
 		return err_nomem(err, "the fake");
 	f->config = start->config;
