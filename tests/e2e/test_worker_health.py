@@ -107,7 +107,7 @@ class Plugins(Case):
         folder = self.place.path("plugins")
         os.mkdir(folder)
         with worker.Worker(self.place, plugins=[folder]) as w:
-            self.assertIn("no plugin is active", w.log())
+            self.assertTrue(until(lambda: "no plugin is active" in w.log()), w.log())
             self.assertIn("none is in the plugin directories", self.reason(w))
             self.assertIn("no plugin is loaded", w.cli("worker", "status").stdout)
             with urllib.request.urlopen(f"http://{w.admin}/startupz", timeout=20) as f:

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PATIENCE INT64_C(20000000000)
+#define PATIENCE INT64_C(60000000000)
 
 struct kit k;
 
@@ -312,23 +312,49 @@ static void on_created(struct dispatch_created *c)
 	c->done = NULL;
 }
 
-uint64_t kit_create(const char *type, char text[IDENT_TEXT + 1])
+static void create(const char *type, struct dispatch_created *c)
 {
 	const struct dispatch_request r = {.plugin = STR("p"),
 					   .type = str_of(type),
 					   .name = STR("p.task"),
 					   .spec = STR("spec"),
 					   .owned = true};
-	struct dispatch_created c = {.done = on_created};
+
+	*c = (struct dispatch_created){.done = on_created};
+	if (dispatch_create(k.dispatch, &r, c) != 0)
+		c->done = NULL;
+}
+
+static uint64_t wait_created(struct dispatch_created *c, char text[IDENT_TEXT + 1])
+{
 	int64_t since = clock_monotonic_ns();
 
-	if (dispatch_create(k.dispatch, &r, &c) == 0)
-		while (c.done)
-			turn_until(since);
-	CHECK_STR(c.why, "");
-	CHECK_INT(c.status, 0);
-	ident_format(c.id, text);
-	return c.id;
+	while (c->done)
+		turn_until(since);
+	CHECK_STR(c->why, "");
+	CHECK_INT(c->status, 0);
+	ident_format(c->id, text);
+	return c->id;
+}
+
+uint64_t kit_create(const char *type, char text[IDENT_TEXT + 1])
+{
+	struct dispatch_created c;
+
+	create(type, &c);
+	return wait_created(&c, text);
+}
+
+void kit_create_many(const char *type, size_t n, char text[IDENT_TEXT + 1])
+{
+	struct dispatch_created *all = calloc(n, sizeof(*all));
+
+	CHECK(all);
+	for (size_t i = 0; i < n; i++)
+		create(type, &all[i]);
+	for (size_t i = 0; i < n; i++)
+		wait_created(&all[i], text);
+	free(all);
 }
 
 struct kit_run *kit_start(uint64_t id)

@@ -71,6 +71,8 @@ void kit_metric(const char *line);
 
 /* Accepts an execution of a type; its id as text stays in `text`. */
 uint64_t kit_create(const char *type, char text[IDENT_TEXT + 1]);
+/* At once, so that the disk is asked few times; the id of the last. */
+void kit_create_many(const char *type, size_t n, char text[IDENT_TEXT + 1]);
 /* Its run was handed over and began. */
 struct kit_run *kit_start(uint64_t id);
 void kit_end(uint64_t id, const struct run_result *result);

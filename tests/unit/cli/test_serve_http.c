@@ -279,8 +279,7 @@ TEST(list_of_the_running_goes_through_all_that_wait)
 
 	kit_open(1);
 	kit_start(kit_create("t", running));
-	for (int i = 0; i < 1100; i++)
-		kit_create("t", id);
+	kit_create_many("t", 1100, id);
 	check("/api/executions?state=RUNNING&limit=5", 200, running);
 	CHECK_INT(count("\"id\":"), 1);
 	kit_has("\"more\":false");

@@ -259,7 +259,7 @@ static void keep_turning(struct kit *k, int64_t *since)
 {
 	if (*since == 0)
 		*since = clock_monotonic_ns();
-	if (clock_monotonic_ns() - *since > 20 * SEC)
+	if (clock_monotonic_ns() - *since > 60 * SEC)
 		test_fail(__FILE__, __LINE__, "nothing happens");
 	kit_turn(k);
 }
