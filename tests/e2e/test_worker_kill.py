@@ -181,6 +181,17 @@ class Kill(unittest.TestCase):
                         found.append(int(pid))
         return found
 
+    def wait_guard(self):
+        """It has its name a little after it was made."""
+        deadline = time.monotonic() + 20
+        while True:
+            guards = set(processes.marked(self.mark)).intersection(self.named("script-guard"))
+            if guards or time.monotonic() > deadline:
+                break
+            time.sleep(0.02)
+        self.assertEqual(len(guards), 1)
+        return guards.pop()
+
     def test_scripts_of_a_killed_runner_end(self):
         w = self.start_worker("--slots", "1")
         script = worker.template("shell", custom={"script": "sleep 60; echo"})
@@ -195,9 +206,7 @@ class Kill(unittest.TestCase):
         w.client.create("shell", task_template=worker.template("shell", custom={"script": "true"}))
         meta = w.client.create("shell", task_template=script)
         self.wait_scripts(1)
-        guards = set(processes.marked(self.mark)).intersection(self.named("script-guard"))
-        self.assertEqual(len(guards), 1)
-        os.kill(guards.pop(), signal.SIGKILL)
+        os.kill(self.wait_guard(), signal.SIGKILL)
         w.client.delete(meta)
         self.wait_scripts(0)
         w.client.create("shell", task_template=script)
